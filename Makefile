@@ -1,0 +1,52 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+TORCH ?= torch==2.13.0
+OUT ?= runs/demo
+
+.PHONY: demo test test-all check bench install install-dev clean help
+
+help:
+	@echo "make demo      install, then discover digits with five simulated institutions (runs/demo/report.html)"
+	@echo "make test      install, then run the tests"
+	@echo "make test-all  the same with the slow ones"
+	@echo "make check     lint, format, types, tests"
+	@echo "make bench     benchmarks (minutes to hours)"
+
+# Torch comes first and pinned, so that no other build is pulled in by a dependency.
+$(VENV)/.installed: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=24"
+	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@touch $@
+
+install: $(VENV)/.installed
+
+install-dev: $(VENV)/.installed-dev
+
+demo: install
+	$(BIN)/fedlpa simulate --out $(OUT) --overwrite
+
+test: install-dev
+	$(BIN)/python -m pytest -q -m "not slow and not gpu"
+
+test-all: install-dev
+	$(BIN)/python -m pytest -q
+
+check: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(MAKE) test
+
+bench: install
+	$(BIN)/fedlpa benchmark gcd --out runs/bench/gcd
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

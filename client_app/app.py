@@ -1,0 +1,96 @@
+"""The Flower ClientApp of an institution: one train message a round, and the delivery of the final model."""
+
+import importlib
+import logging
+import os
+import time
+from types import ModuleType
+
+from flwr.app import Context, Message
+from flwr.clientapp import ClientApp
+
+from client_app.guard import guard
+from client_app.site import Site, site_of
+from client_app.task import Answer, Task
+from common.exchange import Instruction, client_content, read_arrays, read_instruction
+from common.methods import get_method
+
+log = logging.getLogger("fedlpa.site")
+
+app = ClientApp(mods=[guard])
+
+
+@app.train()
+def train(message: Message, context: Context) -> Message:
+    """Evaluate the incoming model, discover if due, train; one message a round."""
+    return _answer(message, context, "run_round")
+
+
+@app.train("deliver")
+def deliver(message: Message, context: Context) -> Message:
+    """Receive the run's final model: write it and this site's predictions to the site's disk."""
+    return _answer(message, context, "deliver")
+
+
+@app.query()
+def hello(message: Message, context: Context) -> Message:
+    """Say whether this site can take part: its data is read and checked against the run."""
+    instruction = read_instruction(message)
+    site = site_of(context, instruction.simulation_root)
+    metrics = {"samples": 0} if not site.has_data else _count(site, instruction)
+    if site.index is not None:
+        metrics["site"] = site.index
+    return Message(client_content({}, metrics), reply_to=message)
+
+
+def _count(site: Site, instruction: Instruction) -> dict[str, int]:
+    from client_app.sitedata import load_site_data
+
+    data = load_site_data(site, instruction.config)
+    return {"samples": len(data), "labelled": int((data.labels >= 0).sum())}
+
+
+def _answer(message: Message, context: Context, action: str) -> Message:
+    started = time.perf_counter()
+    instruction = read_instruction(message)
+    site = site_of(context, instruction.simulation_root)
+    answer = _work(instruction, site, message, action)
+    metrics = dict(answer.metrics)
+    if site.index is not None:
+        metrics["site"] = site.index
+    metrics["seconds"] = time.perf_counter() - started
+    return Message(client_content(answer.records, metrics), reply_to=message)
+
+
+def _work(instruction: Instruction, site: Site, message: Message, action: str) -> Answer:
+    config = instruction.config
+    if not site.has_data:
+        log.info("no samples here; the site sits out")
+        return Answer(metrics={"samples": 0})
+    method = get_method(config.method)
+    _limit_threads(config.threads)
+    from client_app.sitedata import load_site_data
+    from client_app.state import PrivateState
+
+    data = load_site_data(site, config)
+    implementation: ModuleType = importlib.import_module(method.client)
+    task = Task(
+        config=config,
+        plan=method.plan(config, instruction.round),
+        site=site,
+        data=data,
+        state=PrivateState(site.folder, f"{config.method}/{config.seed}/{data.fingerprint}"),
+        records=read_arrays(message.content),
+        curve=instruction.curve,
+    )
+    answer: Answer = getattr(implementation, action)(task)
+    return answer
+
+
+def _limit_threads(threads: int) -> None:
+    """Clients of a simulation share the cores; one thread each also makes sums repeatable."""
+    import torch
+
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))

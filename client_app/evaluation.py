@@ -1,0 +1,51 @@
+"""What a site can say about a model: against the truth in benchmarks, and without any truth (METHODS 1.6)."""
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from client_app.discovery.concepts import Concepts
+from client_app.sitedata import SiteData
+from common.metrics.discovery import Counts, count_matrix
+from common.similarity import centred
+
+TINY = 10
+SILHOUETTE_SAMPLES = 2000
+
+
+def truth_counts(predicted: NDArray[np.int64], data: SiteData, k: int, classes: int) -> Counts:
+    """``[k, classes]`` counts over the unlabelled samples; benchmarks only."""
+    assert data.truth is not None
+    scored = data.labels < 0
+    return count_matrix(predicted[scored], data.truth[scored], (k, classes))
+
+
+def seen_accuracy(cosines_NC: Tensor, data: SiteData) -> float | None:
+    """Accuracy of the seen-class head on unlabelled samples of the C seen classes; None outside benchmarks."""
+    seen = cosines_NC.shape[1]
+    if data.truth is None or not seen:
+        return None
+    scored = (data.labels < 0) & (data.truth >= 0) & (data.truth < seen)
+    if not scored.any():
+        return None
+    predicted = cosines_NC.argmax(dim=1).cpu().numpy()
+    return float((predicted[scored] == data.truth[scored]).mean())
+
+
+def health(z_ND: Tensor, centre_D: Tensor, concepts: Concepts, previous: Concepts | None) -> dict[str, float]:
+    """Signs of a sound discovery that need no truth.
+
+    ``stability``: adjusted Rand index with the previous discovery; ``silhouette``: mean silhouette on cosine
+    distance (at most 2,000 samples); ``tiny-share``: share of samples in concepts of fewer than 10.
+    """
+    from sklearn.metrics import adjusted_rand_score, silhouette_score
+
+    signs = {"tiny-share": float((concepts.counts[concepts.assigned] < TINY).mean())}
+    if previous is not None and len(previous.assigned) == len(concepts.assigned):
+        signs["stability"] = float(adjusted_rand_score(previous.assigned, concepts.assigned))
+    chosen = np.random.default_rng(0).permutation(len(z_ND))[:SILHOUETTE_SAMPLES]
+    groups = len(np.unique(concepts.assigned[chosen]))
+    if 2 <= groups < len(chosen):
+        unit = centred(z_ND, centre_D).cpu().numpy()[chosen]
+        signs["silhouette"] = float(silhouette_score(unit, concepts.assigned[chosen], metric="cosine"))
+    return signs

@@ -1,0 +1,95 @@
+"""The categories a site works with: the federation's catalogue where it is shared, else its own concepts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from client_app.discovery.concepts import Concepts
+from client_app.task import Task
+from common.catalogue import Catalogue, category_labels, number_by_size
+from common.methods.fedlpa import options_of
+from common.methods.records import CATALOGUE
+from common.similarity import centred
+
+OWN = "own"
+"""In the catalogue record: the category of each row that this site sent at its last discovery."""
+
+
+@dataclass(frozen=True)
+class Categories:
+    """K categories as rows, and the category of each of the site's n samples."""
+
+    rows_KD: Tensor
+    assigned: NDArray[np.int64]
+    names: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    centre_D: Tensor
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def nearest(self, z_ND: Tensor) -> NDArray[np.int64]:
+        """The nearest category of every sample by centred cosine, [n]."""
+        found: NDArray[np.int64] = self.cosines(z_ND).argmax(dim=1).cpu().numpy()
+        return found
+
+    def cosines(self, z_ND: Tensor) -> Tensor:
+        """Centred cosines ``[n, K]``."""
+        return centred(z_ND, self.centre_D) @ centred(self.rows_KD, self.centre_D).T
+
+    def labels(self, seen_classes: tuple[str, ...]) -> list[str]:
+        """The text of every category."""
+        return category_labels(self.names, self.numbers, seen_classes)
+
+
+def sendable(concepts: Concepts, min_support: int) -> NDArray[np.int64]:
+    """The concepts with enough samples behind them for their rows to leave the site."""
+    return np.flatnonzero(concepts.counts >= min_support)
+
+
+def categories_of(task: Task, concepts: Concepts | None, z_ND: Tensor, centre_D: Tensor) -> Categories | None:
+    """The catalogue of the server's message, with the site's samples placed in it; else the site's concepts.
+
+    Fresh concepts of a discovery round are not in the catalogue yet: then they themselves are the categories.
+    None before the first discovery.
+    """
+    shared = task.records.get(CATALOGUE)
+    if shared is not None and len(shared["names"]) and not task.plan.discover:
+        catalogue = Catalogue.from_arrays(shared)
+        rows = torch.from_numpy(catalogue.rows).to(z_ND.device)
+        own = shared[OWN].astype(np.int64)
+        support = options_of(task.config).min_support
+        assigned = _placed(concepts, own, rows, z_ND, centre_D, support)
+        return Categories(rows, assigned, catalogue.names, catalogue.numbers, centre_D)
+    if concepts is None:
+        return None
+    numbers = number_by_size(concepts.names, concepts.counts)
+    rows = concepts.prototypes.to(z_ND.device)
+    return Categories(rows, concepts.assigned, concepts.names, numbers, centre_D)
+
+
+def _placed(
+    concepts: Concepts | None,
+    own: NDArray[np.int64],
+    rows_KD: Tensor,
+    z_ND: Tensor,
+    centre_D: Tensor,
+    min_support: int,
+) -> NDArray[np.int64]:
+    """Category of every sample: through its concept where the server matched it, else the nearest row."""
+    if concepts is None:
+        by_sample: NDArray[np.int64] = (
+            (centred(z_ND, centre_D) @ centred(rows_KD, centre_D).T).argmax(dim=1).cpu().numpy()
+        )
+        return by_sample
+    prototypes = concepts.prototypes.to(z_ND.device)
+    by_concept: NDArray[np.int64] = (
+        (centred(prototypes, centre_D) @ centred(rows_KD, centre_D).T).argmax(dim=1).cpu().numpy()
+    )
+    sent = sendable(concepts, min_support)
+    if len(sent) == len(own):
+        by_concept[sent] = own
+    return by_concept[concepts.assigned]

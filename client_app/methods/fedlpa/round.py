@@ -1,0 +1,168 @@
+"""One round of FedLPA at a site: evaluate, discover if due, train, answer."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from client_app.discovery.clcd import Calibration, calibrate, discover
+from client_app.discovery.concepts import Concepts
+from client_app.evaluation import health, seen_accuracy, truth_counts
+from client_app.methods.fedlpa.categories import Categories, categories_of, sendable
+from client_app.methods.fedlpa.memory import (
+    recall_calibration,
+    recall_concepts,
+    remember_calibration,
+    remember_concepts,
+)
+from client_app.task import Answer, Task
+from client_app.training.alignment import Alignment, align_to_rows
+from client_app.training.local import input_neighbours, load_network, measure_input, weights_of
+from client_app.training.loop import teacher_temperature_at, train
+from common.methods.fedlpa import FedLPAOptions, options_of
+from common.methods.records import CATALOGUE, TRUTH, WEIGHTS
+from common.models import Network, all_features
+
+
+@dataclass
+class _Round:
+    """What the steps of a round hand on to each other."""
+
+    task: Task
+    options: FedLPAOptions
+    network: Network
+    z_ND: Tensor
+    centre_D: Tensor
+    metrics: dict[str, float | int | list[float]]
+    records: dict[str, dict[str, NDArray[np.generic]]]
+
+
+def run_round(task: Task) -> Answer:
+    """Answer one train message.
+
+    Returns:
+        the trained weights; in a discovery round the category rows (with ``share-categories``); scalars; in
+        benchmarks the count matrix of predictions by truth.
+    """
+    torch.manual_seed(task.seed)
+    options = options_of(task.config)
+    network = load_network(task)
+    data = task.data
+    metrics: dict[str, float | int | list[float]] = {
+        "samples": len(data),
+        "labelled": int((data.labels >= 0).sum()),
+    }
+    if task.plan.phase == "preparation" or _never_prepared(network):
+        measure_input(network, data.x)
+    if task.plan.phase == "preparation":
+        return Answer({WEIGHTS: weights_of(network)}, metrics)
+
+    z_ND = all_features(network, data.x)
+    own_mean_D = z_ND.mean(dim=0)
+    work = _Round(task, options, network, z_ND, _centre(options, network, own_mean_D), metrics, {})
+    accuracy = seen_accuracy(network.head_cosines(z_ND), data)
+    if accuracy is not None:
+        metrics["seen-accuracy"] = accuracy
+    started = time.perf_counter()
+    if task.plan.calibrate:
+        _calibrate(work)
+    concepts = _discover(work) if task.plan.discover else recall_concepts(task.state, task.plan.round)
+    metrics["discovery-seconds"] = time.perf_counter() - started
+    categories = categories_of(task, concepts, z_ND, work.centre_D)
+    if not task.plan.discover and categories is not None:
+        _count_truth(work, categories.nearest(z_ND), len(categories))
+    if task.plan.train:
+        alignment = _alignment(work, categories)
+        losses = train(
+            network,
+            data.x,
+            data.labels,
+            options,
+            kind=task.config.kind,
+            learning_rate=task.plan.learning_rate,
+            neighbours=(
+                input_neighbours(network, task, options.neighbours) if options.positives == "neighbours" else None
+            ),
+            alignment=alignment,
+            alignment_options=options,
+            teacher_temperature=teacher_temperature_at(options, task.plan.progress),
+            rng=np.random.default_rng(task.seed),
+        )
+        metrics |= {f"loss-{name}": value for name, value in losses.items()}
+    network.feature_mean.copy_(own_mean_D)
+    work.records[WEIGHTS] = dict(weights_of(network))
+    return Answer(work.records, metrics)
+
+
+def _never_prepared(network: Network) -> bool:
+    """A run too short for a preparation round: the site standardises by itself."""
+    return network.vectors and not network.input_mean.any() and bool((network.input_square == 1).all())
+
+
+def _centre(options: FedLPAOptions, network: Network, own_mean_D: Tensor) -> Tensor:
+    if options.centre == "site" or not network.feature_mean.any():
+        return own_mean_D
+    return network.feature_mean.clone()
+
+
+def _calibrate(work: _Round) -> None:
+    task = work.task
+    calibration = calibrate(work.z_ND, task.data.labels, work.centre_D, work.options, seed=task.config.seed)
+    remember_calibration(task.state, calibration, task.plan.round)
+    if calibration.curve is not None:
+        work.metrics["calibration-curve"] = [float(value) for value in calibration.curve]
+        work.metrics["calibration-labels"] = calibration.labels
+
+
+def _discover(work: _Round) -> Concepts:
+    task, data = work.task, work.task.data
+    previous = recall_concepts(task.state, task.plan.round)
+    own: Calibration = recall_calibration(task.state, task.plan.round - 1) or calibrate(
+        work.z_ND, data.labels, work.centre_D, work.options, seed=task.config.seed
+    )
+    cosines = work.network.head_cosines(work.z_ND).detach().cpu().numpy()
+    concepts, resolution = discover(
+        work.z_ND,
+        data.labels,
+        work.centre_D,
+        work.options,
+        own=own,
+        federation=task.curve,
+        head_cosines=cosines,
+        seed=task.config.seed,
+    )
+    remember_concepts(task.state, concepts, resolution, task.plan.round)
+    work.metrics |= {"concepts": len(concepts), "resolution": resolution}
+    work.metrics |= health(work.z_ND, work.centre_D, concepts, previous)
+    sent = sendable(concepts, work.options.min_support)
+    if work.options.share_categories:
+        work.records[CATALOGUE] = {
+            "rows": concepts.prototypes[torch.from_numpy(sent)].cpu().numpy(),
+            "counts": concepts.counts[sent],
+            "names": concepts.names[sent],
+        }
+    _count_truth(work, concepts.assigned, len(concepts), first=sent)
+    return concepts
+
+
+def _count_truth(
+    work: _Round, predicted: NDArray[np.int64], k: int, first: NDArray[np.int64] | None = None
+) -> None:
+    """In benchmarks: counts of predictions by truth over unlabelled samples; rows ``first`` come first."""
+    if work.task.data.truth is None:
+        return
+    counts = truth_counts(predicted, work.task.data, k, len(work.task.config.classes))
+    if first is not None:
+        counts = counts[np.concatenate([first, np.setdiff1d(np.arange(k), first)])]
+    work.records[TRUTH] = {"counts": counts}
+
+
+def _alignment(work: _Round, categories: Categories | None) -> Alignment | None:
+    """Alignment over the federation's rows, or the site's own concepts where nothing is shared (yet)."""
+    if categories is None or work.task.plan.phase == "warm-up":
+        return None
+    own = categories.assigned if work.options.prior == "local" else None
+    return align_to_rows(categories.rows_KD, work.centre_D, own)

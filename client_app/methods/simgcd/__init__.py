@@ -1,0 +1,86 @@
+"""Baseline ``fedavg-simgcd``: SimGCD (ICCV 2023) at every site, a learnable head of K rows, averaged by FedAvg."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from client_app.evaluation import seen_accuracy, truth_counts
+from client_app.task import Answer, Task
+from client_app.training.alignment import Alignment, make_prior
+from client_app.training.local import input_neighbours, load_network, measure_input, weights_of
+from client_app.training.loop import teacher_temperature_at, train
+from common.catalogue import category_labels, number_by_size
+from common.methods.records import TRUTH, WEIGHTS
+from common.methods.simgcd import head_rows, options_of
+from common.models import LOGIT_TEMPERATURE, Network, all_features
+from common.predictions import FILE, write_predictions
+
+
+def run_round(task: Task) -> Answer:
+    """Score the incoming head, train, answer with weights."""
+    torch.manual_seed(task.seed)
+    options, data = options_of(task.config), task.data
+    k = head_rows(task.config)
+    network = load_network(task)
+    metrics: dict[str, float | int | list[float]] = {
+        "samples": len(data),
+        "labelled": int((data.labels >= 0).sum()),
+    }
+    if task.plan.phase == "preparation":
+        measure_input(network, data.x)
+        return Answer({WEIGHTS: weights_of(network)}, metrics)
+    z_ND = all_features(network, data.x)
+    predicted = network.head_cosines(z_ND).argmax(dim=1).cpu().numpy()
+    records = {}
+    if data.truth is not None:
+        records[TRUTH] = {"counts": truth_counts(predicted, data, k, len(task.config.classes))}
+        accuracy = seen_accuracy(network.head_cosines(z_ND)[:, : len(task.config.seen_classes)], data)
+        metrics |= {} if accuracy is None else {"seen-accuracy": accuracy}
+    if task.plan.train:
+        category = predicted if options.prior == "local" else None
+        losses = train(
+            network,
+            data.x,
+            data.labels,
+            options,
+            kind=task.config.kind,
+            learning_rate=task.plan.learning_rate,
+            neighbours=(
+                input_neighbours(network, task, options.neighbours) if options.positives == "neighbours" else None
+            ),
+            alignment=_over_head(network, k, category),
+            alignment_options=options,
+            teacher_temperature=teacher_temperature_at(options, task.plan.progress),
+            rng=np.random.default_rng(task.seed),
+        )
+        metrics |= {f"loss-{name}": value for name, value in losses.items()}
+    return Answer({WEIGHTS: weights_of(network), **records}, metrics)
+
+
+def _over_head(
+    network: Network, k: int, category: "np.ndarray[tuple[int], np.dtype[np.int64]] | None"
+) -> Alignment:
+    def score(z_ND: Tensor) -> Tensor:
+        return network.head_cosines(z_ND)
+
+    return Alignment(score, make_prior(k, category, network.feature_mean.device))
+
+
+@torch.no_grad()
+def deliver(task: Task) -> Answer:
+    """Write the site's predictions by the final head."""
+    k, data = head_rows(task.config), task.data
+    network = load_network(task)
+    probability = (network.head_cosines(all_features(network, data.x)) / LOGIT_TEMPERATURE).softmax(dim=1)
+    confidence, chosen = probability.max(dim=1)
+    category = chosen.cpu().numpy()
+    names = np.where(np.arange(k) < len(task.config.seen_classes), np.arange(k), -1)
+    labels = category_labels(names, number_by_size(names, np.zeros(k, np.int64)), task.config.seen_classes)
+    write_predictions(
+        task.site.folder / FILE,
+        data.ids,
+        [labels[c] for c in category],
+        names[category] < 0,
+        confidence.cpu().numpy(),
+    )
+    return Answer(metrics={"samples": len(data)})

@@ -1,0 +1,61 @@
+"""A site's private state: concepts, prototypes, calibration. On the site's disk, atomic, versioned, never sent."""
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.files import write_atomically
+
+VERSION = 1
+FILE = "state.safetensors"
+log = logging.getLogger("fedlpa.site")
+
+
+class PrivateState:
+    """Named arrays and JSON values of one site, in one file.
+
+    State that belongs to other data, another model or another version of the format is discarded with a line in
+    the log: it could only mislead.
+    """
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
+        """Open the state below ``folder``; ``fingerprint`` identifies the data and the model it must fit."""
+        self.path = folder / FILE
+        self.fingerprint = fingerprint
+        self.arrays: dict[str, NDArray[np.generic]] = {}
+        self.values: dict[str, Any] = {}
+        if self.path.exists():
+            self._load()
+
+    def _load(self) -> None:
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.path, framework="numpy") as file:
+                header = json.loads((file.metadata() or {}).get("fedlpa", "{}"))
+                if header.get("version") != VERSION:
+                    log.warning("private state discarded: written by another version of the format")
+                elif header.get("fingerprint") != self.fingerprint:
+                    log.warning("private state discarded: the data or the model has changed")
+                else:
+                    self.arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                    self.values = header["values"]
+        except (SafetensorError, OSError, ValueError, KeyError) as error:
+            log.warning("private state discarded: it cannot be read (%s)", error)
+
+    def update(self, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
+        """Set entries and write the whole state, atomically."""
+        from safetensors.numpy import save_file
+
+        self.arrays |= {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        self.values |= values
+        header = {"version": VERSION, "fingerprint": self.fingerprint, "values": self.values}
+        write_atomically(
+            self.path, lambda temporary: save_file(self.arrays, temporary, {"fedlpa": json.dumps(header)})
+        )
+        self.path.chmod(0o600)

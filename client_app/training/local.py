@@ -1,0 +1,58 @@
+"""What every training method does at a site: load the global network, measure the input, find neighbours."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from client_app.state import PrivateState
+from client_app.task import Task
+from client_app.training.neighbours import NeighbourLists, mutual_neighbours
+from common.methods.records import WEIGHTS
+from common.models import Network, restore_network, travelling
+
+
+def load_network(task: Task) -> Network:
+    """The global network with the weights of the server's message, on the configured device."""
+    weights = {name: array.astype(np.float32) for name, array in task.records[WEIGHTS].items()}
+    return restore_network(task.config, weights).to(choose_device(task.config.device))
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` is CUDA where there is one."""
+    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+
+
+def weights_of(network: Network) -> Mapping[str, NDArray[np.float32]]:
+    """The travelling tensors as NumPy arrays."""
+    return {name: tensor.cpu().numpy() for name, tensor in travelling(network).items()}
+
+
+def measure_input(network: Network, x: Tensor) -> None:
+    """Set the input moments to this site's own; the server averages them into the federation's."""
+    if network.vectors:
+        network.input_mean.copy_(x.double().mean(dim=0).float())
+        network.input_square.copy_((x.double() ** 2).mean(dim=0).float())
+
+
+@torch.no_grad()
+def input_neighbours(network: Network, task: Task, k: int) -> NeighbourLists:
+    """Mutual neighbours in the input, found once and kept in the private state."""
+    state: PrivateState = task.state
+    key = f"{k}/{_moments_key(network)}"
+    if state.values.get("neighbours.key") == key:
+        starts, ids = state.arrays["neighbours.starts"], state.arrays["neighbours.ids"]
+        return NeighbourLists(starts.astype(np.int64), ids.astype(np.int64))
+    flat = network.prepare(task.data.x.to(network.feature_mean.device)).flatten(1)
+    lists = mutual_neighbours(flat, task.data.labels, k)
+    state.update({"neighbours.starts": lists.starts, "neighbours.ids": lists.ids}, {"neighbours.key": key})
+    return lists
+
+
+def _moments_key(network: Network) -> str:
+    """Neighbours of vectors depend on the federation's input moments, which settle after round 1."""
+    if not network.vectors:
+        return "images"
+    return f"{float(network.input_mean.double().sum()):.6g}/{float(network.input_square.double().sum()):.6g}"

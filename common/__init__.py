@@ -1,0 +1,1 @@
+"""What server and clients must agree on: configuration, wire contract, models, data formats, metrics."""

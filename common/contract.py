@@ -1,0 +1,145 @@
+"""The wire contract: every record that may leave a client, declared once.
+
+The client's guard and the server's validation both read this declaration; whatever it does not name is
+refused on both sides.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, MetricRecord, RecordDict
+
+METRICS = "metrics"
+"""Name of the one metric record of a reply."""
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """Name-less declaration of one array: NumPy dtype name and shape; None stands for any length up to ``most``."""
+
+    dtype: str
+    shape: tuple[int | None, ...]
+    most: int = 4096
+
+
+@dataclass(frozen=True)
+class ScalarSpec:
+    """Range of a scalar metric, or of each entry of a list of at most ``length`` entries."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    length: int | None = None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What one reply may hold: array records by name, and metrics by name."""
+
+    required: Mapping[str, Mapping[str, ArraySpec]]
+    optional: Mapping[str, Mapping[str, ArraySpec]] = field(default_factory=dict)
+    metrics: Mapping[str, ScalarSpec] = field(default_factory=dict)
+
+    @property
+    def arrays(self) -> dict[str, Mapping[str, ArraySpec]]:
+        """All array records, required and optional."""
+        return {**self.required, **self.optional}
+
+    def metrics_only(self) -> "Contract":
+        """The part that a reply without arrays must fit."""
+        return Contract(required={}, metrics=self.metrics)
+
+
+def violations(content: RecordDict, contract: Contract) -> list[str]:
+    """Everything in ``content`` that the contract does not allow, a sentence each; empty if it may pass.
+
+    A site without samples sits out: it may send metrics, and no arrays at all.
+    """
+    found: list[str] = []
+    if sits_out(content):
+        contract = contract.metrics_only()
+    found += [f"record '{name}' is missing" for name in contract.required if name not in content]
+    for name, record in content.items():
+        if name == METRICS and isinstance(record, MetricRecord):
+            found += _metric_violations(record, contract.metrics)
+        elif name in contract.arrays and isinstance(record, ArrayRecord):
+            found += _array_violations(name, record, contract.arrays[name])
+        else:
+            found.append(f"record '{name}' is not in the contract")
+    return found
+
+
+def sits_out(content: RecordDict) -> bool:
+    """Whether a reply says that there are no samples behind it."""
+    metrics = content.metric_records.get(METRICS)
+    return metrics is not None and metrics.get("samples") == 0
+
+
+def _array_violations(record_name: str, record: ArrayRecord, specs: Mapping[str, ArraySpec]) -> list[str]:
+    found = [f"array '{record_name}/{name}' is missing" for name in specs if name not in record]
+    free: dict[int, int] = {}
+    for name, array in record.items():
+        if name not in specs:
+            found.append(f"array '{record_name}/{name}' is not in the contract")
+            continue
+        spec = specs[name]
+        where = f"array '{record_name}/{name}'"
+        shape = tuple(array.shape)
+        if array.stype != "numpy.ndarray":
+            found.append(f"{where} is serialised as '{array.stype}', expected 'numpy.ndarray'")
+        elif array.dtype != spec.dtype:
+            found.append(f"{where} has dtype {array.dtype}, expected {spec.dtype}")
+        elif len(shape) != len(spec.shape) or any(
+            (want is None and not 0 <= have <= spec.most) or (want is not None and have != want)
+            for have, want in zip(shape, spec.shape, strict=True)
+        ):
+            found.append(f"{where} has shape {shape}, expected {_shape_text(spec)}")
+        else:
+            found += _content_violations(where, array, spec)
+            if spec.shape and spec.shape[0] is None:
+                free[shape[0]] = free.get(shape[0], 0) + 1
+    if len(free) > 1:
+        found.append(f"arrays of record '{record_name}' differ in length: {sorted(free)}")
+    return found
+
+
+def _content_violations(where: str, array: Array, spec: ArraySpec) -> list[str]:
+    """The bytes must be what the header says: a header can lie about shape, dtype and length."""
+    try:
+        value = array.numpy()
+    except (ValueError, TypeError, OSError, EOFError):
+        return [f"{where} cannot be read"]
+    if str(value.dtype) != spec.dtype or value.shape != tuple(array.shape):
+        return [f"{where} holds {value.dtype} {value.shape}, its header says {array.dtype} {array.shape}"]
+    if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
+        return [f"{where} holds {int((~np.isfinite(value)).sum())} values that are not finite"]
+    return []
+
+
+def _metric_violations(record: MetricRecord, specs: Mapping[str, ScalarSpec]) -> list[str]:
+    found: list[str] = []
+    for name, value in record.items():
+        spec = specs.get(name)
+        if spec is None:
+            found.append(f"metric '{name}' is not in the contract")
+            continue
+        if isinstance(value, list) != (spec.length is not None):
+            found.append(f"metric '{name}' should be a {'number' if spec.length is None else 'list'}")
+            continue
+        entries: list[Any] = value if isinstance(value, list) else [value]
+        if spec.length is not None and len(entries) > spec.length:
+            found.append(f"metric '{name}' has {len(entries)} entries, at most {spec.length} may leave")
+        for entry in entries:
+            if not math.isfinite(entry):
+                found.append(f"metric '{name}' is not finite")
+                break
+            if not spec.low <= entry <= spec.high:
+                found.append(f"metric '{name}' is outside [{spec.low:g}, {spec.high:g}]")
+                break
+    return found
+
+
+def _shape_text(spec: ArraySpec) -> str:
+    return "(" + ", ".join(f"0 to {spec.most}" if n is None else str(n) for n in spec.shape) + ")"

@@ -1,0 +1,1 @@
+"""Data sets: the formats of files, reading, checking, splitting and writing."""

@@ -1,0 +1,78 @@
+"""What every part of the application sees of a data set, whatever file it came from."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["images", "vectors"]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set in memory.
+
+    ``x`` is uint8 ``[n, channels, height, width]`` for images and float32 ``[n, d]`` for vectors.
+    ``labels[i]`` is a class name, or None where the sample is unlabelled. ``ids`` are unique strings.
+    """
+
+    kind: Kind
+    x: NDArray[np.generic]
+    labels: tuple[str | None, ...]
+    ids: tuple[str, ...]
+    source: str
+    columns: tuple[str, ...] = ()
+    """Names of the numeric columns a table was read from; empty for an ``embedding`` column and images."""
+    skipped: tuple[str, ...] = field(default=())
+    """One sentence for each sample left out (bad images, if the configuration allows skipping them)."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one sample: ``(channels, height, width)`` or ``(d,)``."""
+        return tuple(self.x.shape[1:])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names that occur, in natural order (numbers by value, then text)."""
+        return sort_labels({label for label in self.labels if label is not None})
+
+    def take(self, rows: NDArray[np.int64]) -> "Dataset":
+        """The samples at ``rows``, in that order."""
+        return Dataset(
+            kind=self.kind,
+            x=self.x[rows],
+            labels=tuple(self.labels[i] for i in rows),
+            ids=tuple(self.ids[i] for i in rows),
+            source=self.source,
+            columns=self.columns,
+        )
+
+    def with_labels(self, labels: tuple[str | None, ...]) -> "Dataset":
+        """The same samples with other labels."""
+        return Dataset(self.kind, self.x, labels, self.ids, self.source, self.columns, self.skipped)
+
+
+def sort_labels(labels: set[str]) -> tuple[str, ...]:
+    """Class names in natural order: integers by value first, then text.
+
+    >>> sort_labels({"10", "9", "cat"})
+    ('9', '10', 'cat')
+    """
+
+    def key(label: str) -> tuple[int, int, str]:
+        try:
+            return (0, int(label), label)
+        except ValueError:
+            return (1, 0, label)
+
+    return tuple(sorted(labels, key=key))
+
+
+def is_path(data: str) -> bool:
+    """Whether ``data`` names a file or folder rather than an embedded data set."""
+    return data != "digits" or Path(data).exists()

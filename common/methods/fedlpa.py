@@ -1,0 +1,59 @@
+"""What both sides must agree on for FedLPA (METHODS 1): options, rounds, and what may leave a site."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from common.contract import Contract
+from common.methods.options import AlignmentOptions, DiscoveryOptions, TrainingOptions
+from common.methods.records import CATALOGUE, COMMON_METRICS, WEIGHTS, catalogue_specs, truth_specs, weight_specs
+from common.methods.schedule import RoundPlan, plan_round
+
+if TYPE_CHECKING:
+    from common.config import RunConfig
+
+
+class FedLPAOptions(TrainingOptions, DiscoveryOptions, AlignmentOptions):
+    """Settings of FedLPA; the defaults are the recipe of METHODS 1.8, the paper's forms are switches."""
+
+    rediscover_every: int = Field(5, ge=1, description="R: rounds between discoveries")
+    share_categories: bool = Field(
+        True, description="send category rows and train over the federation's; false: weights only"
+    )
+    match_threshold: float = Field(
+        0.6, ge=-1, le=1, description="centred cosine above which the server joins novel rows"
+    )
+
+
+def options_of(config: "RunConfig") -> FedLPAOptions:
+    """The method's own options of a FedLPA configuration."""
+    assert isinstance(config.options, FedLPAOptions)
+    return config.options
+
+
+def plan(config: "RunConfig", number: int) -> RoundPlan:
+    """Preparation (vectors only), warm-up, discovery and refinement, closing."""
+    options = options_of(config)
+    return plan_round(
+        number,
+        config.rounds,
+        prepare=config.kind == "vectors",
+        warmup_rounds=options.warmup_rounds,
+        rediscover_every=options.rediscover_every,
+        learning_rate=options.learning_rate,
+        refine_learning_rate=options.refine_learning_rate,
+    )
+
+
+def contract(config: "RunConfig") -> Contract:
+    """Weights always; category rows only with ``share-categories``; listed scalars."""
+    from common.models import feature_width
+
+    optional = truth_specs(config)
+    if options_of(config).share_categories:
+        optional[CATALOGUE] = catalogue_specs(feature_width(config))
+    return Contract(
+        required={WEIGHTS: weight_specs(config, len(config.seen_classes))},
+        optional=optional,
+        metrics=COMMON_METRICS,
+    )

@@ -1,0 +1,76 @@
+"""Baseline ``fedavg-simgcd`` (METHODS 1.7): SimGCD's parametric head, told K, averaged by FedAvg."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from common.contract import Contract
+from common.errors import InputError
+from common.methods.options import AlignmentOptions, TrainingOptions
+from common.methods.records import COMMON_METRICS, WEIGHTS, truth_specs, weight_specs
+from common.methods.schedule import RoundPlan, plan_round
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from common.config import RunConfig
+
+
+class SimGCDOptions(TrainingOptions, AlignmentOptions):
+    """Settings of SimGCD; defaults as published (ICCV 2023) where they carry over to small models."""
+
+    categories: int | None = Field(
+        None, ge=1, le=1024, description="K; unset: told from the truth (simulation only)"
+    )
+    positives: "Literal['neighbours', 'views']" = "views"
+    supervised_weight: float = Field(0.35, ge=0, le=1)
+    contrastive_temperature: float = Field(1.0, gt=0, le=10)
+    prior: "Literal['local', 'uniform']" = "uniform"
+    prior_weight: float = Field(1.0, ge=0)
+    teacher_temperature: float = Field(0.04, gt=0, le=10)
+    teacher_temperature_start: float | None = Field(0.07, gt=0, le=10)
+
+
+def options_of(config: "RunConfig") -> SimGCDOptions:
+    """The method's own options of a configuration."""
+    assert isinstance(config.options, SimGCDOptions)
+    return config.options
+
+
+def head_rows(config: "RunConfig") -> int:
+    """K, the rows of the head: as configured, or the true number where a simulation knows it.
+
+    Raises:
+        InputError: K is neither given nor known, or smaller than the number of seen classes.
+    """
+    rows = options_of(config).categories or len(config.classes)
+    if not rows:
+        raise InputError("method fedavg-simgcd must be told the number of categories; give --set categories=K.")
+    if rows < len(config.seen_classes):
+        raise InputError(
+            f"setting categories={rows} is smaller than the {len(config.seen_classes)} seen classes; raise it."
+        )
+    return rows
+
+
+def plan(config: "RunConfig", number: int) -> RoundPlan:
+    """Preparation (vectors only), then training in every round but the last, which scores."""
+    options = options_of(config)
+    return plan_round(
+        number,
+        config.rounds,
+        prepare=config.kind == "vectors",
+        warmup_rounds=config.rounds if options.warmup_rounds is None else options.warmup_rounds,
+        rediscover_every=config.rounds + 1,
+        learning_rate=options.learning_rate,
+        refine_learning_rate=options.refine_learning_rate,
+    )
+
+
+def contract(config: "RunConfig") -> Contract:
+    """Weights and listed scalars."""
+    return Contract(
+        required={WEIGHTS: weight_specs(config, head_rows(config))},
+        optional=truth_specs(config),
+        metrics=COMMON_METRICS,
+    )

@@ -1,0 +1,76 @@
+"""Clustering accuracy over All / Old / New samples (METHODS 1.6; Vaze et al., CVPR 2022)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+Counts = NDArray[np.int64]
+"""``[predicted, true]``: how many samples of a true class got a predicted category."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Fractions in [0, 1]; None where there is no such sample."""
+
+    all: float | None
+    old: float | None
+    new: float | None
+
+    def as_dict(self) -> dict[str, float | None]:
+        """``{"all": .., "old": .., "new": ..}``."""
+        return {"all": self.all, "old": self.old, "new": self.new}
+
+
+def count_matrix(predicted: NDArray[np.int64], true: NDArray[np.int64], shape: tuple[int, int]) -> Counts:
+    """Count matrix of two integer label vectors; entries with a negative ``true`` are left out."""
+    known = true >= 0
+    flat = predicted[known] * shape[1] + true[known]
+    return np.bincount(flat, minlength=shape[0] * shape[1]).reshape(shape).astype(np.int64)
+
+
+def match(counts: Counts) -> dict[int, int]:
+    """The one-to-one matching of predicted to true labels that agrees on most samples (Hungarian)."""
+    predicted, true = linear_sum_assignment(counts, maximize=True)
+    return dict(zip(predicted.tolist(), true.tolist(), strict=True))
+
+
+def score(counts: Counts, old: Sequence[bool]) -> Scores:
+    """Match once over all samples, then split the accuracy by whether the true class is seen.
+
+    Args:
+        counts: ``[predicted, true]``; the number of rows and columns may differ.
+        old: for each true class whether it is a seen one.
+    """
+    matching = match(counts)
+    correct = np.zeros(counts.shape[1], dtype=np.int64)
+    for predicted, true in matching.items():
+        correct[true] = counts[predicted, true]
+    total = counts.sum(axis=0)
+    seen = np.asarray(old, dtype=bool)
+
+    def share(columns: NDArray[np.bool_]) -> float | None:
+        n = int(total[columns].sum())
+        return float(correct[columns].sum() / n) if n else None
+
+    return Scores(share(np.ones_like(seen)), share(seen), share(~seen))
+
+
+def mean_scores(parts: Sequence[tuple[Scores, int]]) -> Scores:
+    """Average over clients, weighted by their samples; a client without Old (New) samples has no say there.
+
+    METHODS' prototype counts such a client's missing score as zero; leaving it out is the honest average.
+    """
+
+    def average(values: list[tuple[float | None, int]]) -> float | None:
+        known = [(value, weight) for value, weight in values if value is not None and weight > 0]
+        total = sum(weight for _, weight in known)
+        return sum(value * weight for value, weight in known) / total if total else None
+
+    return Scores(
+        average([(part.all, n) for part, n in parts]),
+        average([(part.old, n) for part, n in parts]),
+        average([(part.new, n) for part, n in parts]),
+    )

@@ -1,0 +1,80 @@
+"""Networks behind one small interface; importing this package loads torch."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from common.errors import InputError, nearest
+from common.models.adapter import Adapter, adapter_width
+from common.models.convnet import CONVNET_WIDTH, ConvNet
+from common.models.network import LOGIT_TEMPERATURE, Network, all_features
+
+if TYPE_CHECKING:
+    from common.config import RunConfig
+
+__all__ = [
+    "LOGIT_TEMPERATURE",
+    "Network",
+    "all_features",
+    "build_network",
+    "feature_width",
+    "restore_network",
+    "travelling",
+]
+
+
+def build_network(config: "RunConfig", head_rows: int) -> Network:
+    """The network of a resolved configuration, initialised from its seed; leaves the random state alone.
+
+    Raises:
+        InputError: the configured model does not exist or does not fit the kind of data.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        if _model_name(config) == "convnet":
+            channels, height, width = config.sample_shape
+            return Network(ConvNet(channels, height, width), head_rows, d_in=None)
+        (d_in,) = config.sample_shape
+        return Network(Adapter(d_in), head_rows, d_in=d_in)
+
+
+def restore_network(config: "RunConfig", weights: Mapping[str, NDArray[np.float32]]) -> Network:
+    """The network of a resolved configuration with the given travelling tensors.
+
+    Raises:
+        InputError: the tensors are not those of this network.
+    """
+    head_rows = len(weights["head.weight"]) if "head.weight" in weights else 0
+    network = build_network(config, head_rows)
+    expected = {name: tuple(tensor.shape) for name, tensor in travelling(network).items()}
+    if {name: array.shape for name, array in weights.items()} != expected:
+        raise InputError("the weights do not belong to the model described beside them; copy both again.")
+    network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()}, strict=False)
+    return network.eval()
+
+
+def feature_width(config: "RunConfig") -> int:
+    """d, the width of the features of a resolved configuration."""
+    return CONVNET_WIDTH if _model_name(config) == "convnet" else adapter_width(config.sample_shape[0])
+
+
+def travelling(network: Network) -> dict[str, Tensor]:
+    """What goes over the wire: every trainable tensor and buffer, by name, detached."""
+    frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+    return {name: tensor.detach() for name, tensor in network.state_dict().items() if name not in frozen}
+
+
+def _model_name(config: "RunConfig") -> str:
+    fitting = {"images": "convnet", "vectors": "adapter"}
+    if config.kind not in fitting:
+        raise InputError("the configuration does not say what kind of data it is for; set kind and sample-shape.")
+    name = fitting[config.kind] if config.model == "auto" else config.model
+    if name not in fitting.values():
+        raise InputError(f"unknown model '{name}'; {nearest(name, fitting.values())}")
+    if name != fitting[config.kind]:
+        raise InputError(f"model '{name}' does not fit {config.kind}; use --set model={fitting[config.kind]}.")
+    return name

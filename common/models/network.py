@@ -1,0 +1,67 @@
+"""The network of the discovery methods: backbone, projector and seen-class head (METHODS 1.1)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from common.models.adapter import Adapter, standardise
+from common.models.convnet import ConvNet, images_to_input
+
+PROJECTION_WIDTH = 64
+LOGIT_TEMPERATURE = 0.1
+
+
+class Network(nn.Module):
+    """Backbone f: x -> R^d, projector g: R^d -> R^64, cosine head W: rows x d.
+
+    Buffers travel like weights: ``feature_mean`` [d] is the federation's mean of f; ``input_mean`` and
+    ``input_square`` [d_in] (vectors only) standardise the input.
+    """
+
+    feature_mean: Tensor
+    input_mean: Tensor
+    input_square: Tensor
+
+    def __init__(self, backbone: ConvNet | Adapter, head_rows: int, d_in: int | None) -> None:
+        super().__init__()
+        d = backbone.width
+        self.backbone = backbone
+        self.projector = nn.Sequential(nn.Linear(d, d), nn.GELU(), nn.Linear(d, PROJECTION_WIDTH))
+        self.head = nn.Linear(d, head_rows, bias=False) if head_rows else None
+        self.register_buffer("feature_mean", torch.zeros(d))
+        self.vectors = d_in is not None
+        if d_in is not None:
+            self.register_buffer("input_mean", torch.zeros(d_in))
+            self.register_buffer("input_square", torch.ones(d_in))
+
+    @property
+    def width(self) -> int:
+        """d, the feature width."""
+        return self.backbone.width
+
+    def prepare(self, x: Tensor) -> Tensor:
+        """Raw samples (uint8 images, float vectors) -> what ``features`` and the views work on."""
+        return standardise(x, self.input_mean, self.input_square) if self.vectors else images_to_input(x)
+
+    def features(self, prepared: Tensor) -> Tensor:
+        """``[n, ...]`` prepared samples -> ``[n, d]`` unit features."""
+        return F.normalize(self.backbone(prepared), dim=1)
+
+    def project(self, z_ND: Tensor) -> Tensor:
+        """Unit features -> ``[n, 64]`` unit projections."""
+        return F.normalize(self.projector(z_ND), dim=1)
+
+    def head_cosines(self, z_ND: Tensor) -> Tensor:
+        """Unit features -> ``[n, rows]`` cosines with the head's rows; logits are these over 0.1."""
+        if self.head is None:
+            return z_ND.new_zeros(len(z_ND), 0)
+        return z_ND @ F.normalize(self.head.weight, dim=1).T
+
+
+@torch.no_grad()
+def all_features(network: Network, x: Tensor, batch: int = 2048) -> Tensor:
+    """Unit features ``[n, d]`` of raw samples, in evaluation mode and in batches, on the network's device."""
+    network.eval()
+    device = network.feature_mean.device
+    parts = [network.features(network.prepare(part.to(device))) for part in torch.split(x, batch)]
+    return torch.cat(parts) if parts else torch.zeros(0, network.width, device=device)

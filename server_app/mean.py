@@ -1,0 +1,40 @@
+"""The running weighted mean of FedAvg: replies are folded in as they arrive and dropped."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class RunningMean:
+    """Weighted mean of named arrays, in memory that does not grow with the number of replies.
+
+    Sums are kept in two float64 parts (Knuth's two-sum), so that the order in which replies arrive does not show
+    in the float32 result: a run repeats although its clients race.
+    """
+
+    def __init__(self) -> None:
+        self.weight = 0.0
+        self._high: dict[str, NDArray[np.float64]] = {}
+        self._low: dict[str, NDArray[np.float64]] = {}
+
+    def add(self, arrays: Mapping[str, NDArray[np.float32]], weight: float) -> None:
+        """Fold in one reply with a positive weight."""
+        self.weight += weight
+        for name, array in arrays.items():
+            term = array.astype(np.float64) * weight
+            if name not in self._high:
+                self._high[name] = term
+                self._low[name] = np.zeros_like(term)
+                continue
+            high = self._high[name]
+            total = high + term
+            part = total - high
+            self._low[name] += (high - (total - part)) + (term - part)
+            self._high[name] = total
+
+    def result(self) -> dict[str, NDArray[np.float32]]:
+        """The mean as float32; empty if nothing was added."""
+        return {
+            name: ((high + self._low[name]) / self.weight).astype(np.float32) for name, high in self._high.items()
+        }

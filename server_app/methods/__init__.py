@@ -1,0 +1,1 @@
+"""One module a method: what the server does with the replies."""

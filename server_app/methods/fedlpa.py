@@ -1,0 +1,177 @@
+"""FedLPA at the server: average weights, blend calibration curves, match category rows into one catalogue."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.catalogue import Catalogue
+from common.config import RunConfig
+from common.methods.fedlpa import options_of
+from common.methods.records import CATALOGUE, TRUTH, WEIGHTS
+from common.methods.schedule import RoundPlan
+from common.metrics.discovery import Counts
+from server_app.matching import keep_numbers, match_rows
+from server_app.mean import RunningMean
+from server_app.method import Arrays, Outcome, Reply, Snapshot
+from server_app.scoring import global_scores, local_scores, score_dict
+from server_app.weights import initial_weights
+
+OWN = "own"
+
+
+class FedLPAServer:
+    """The federation's state: weights, calibration curve, catalogue, and which category each site's rows became."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self.config = config
+        self.options = options_of(config)
+        self._weights = initial_weights(config, len(config.seen_classes))
+        self._catalogue: Catalogue | None = None
+        self._own: dict[str, NDArray[np.int64]] = {}
+        self._curve: tuple[float, ...] | None = None
+        self._next_number = 1
+        self._reset()
+
+    def _reset(self) -> None:
+        self._mean = RunningMean()
+        self._curves: dict[str, tuple[NDArray[np.float64], int]] = {}
+        self._rows: dict[str, Arrays] = {}
+        self._counts: dict[str, Counts] = {}
+        self._concepts: dict[str, int] = {}
+
+    def broadcast(self, plan: RoundPlan, site: str) -> tuple[dict[str, Arrays], tuple[float, ...] | None]:
+        """The global weights; with a catalogue, its rows and the categories of this site's own rows."""
+        records: dict[str, Arrays] = {WEIGHTS: self._weights}
+        if self._catalogue is not None:
+            own = self._own.get(site, np.zeros(0, dtype=np.int64))
+            records[CATALOGUE] = {**self._catalogue.arrays(), OWN: own}
+        return records, self._curve
+
+    def fold(self, plan: RoundPlan, reply: Reply) -> None:
+        """Weights into the running mean; curves, rows and counts are small and wait for the end of the round."""
+        self._mean.add(reply.records[WEIGHTS], reply.samples)
+        if "calibration-curve" in reply.metrics:
+            curve = np.asarray(reply.metrics["calibration-curve"], dtype=np.float64)
+            self._curves[reply.site] = (curve, int(reply.metrics["calibration-labels"]))
+        if CATALOGUE in reply.records:
+            self._rows[reply.site] = reply.records[CATALOGUE]
+        if TRUTH in reply.records:
+            self._counts[reply.site] = reply.records[TRUTH]["counts"]
+        if "concepts" in reply.metrics:
+            self._concepts[reply.site] = int(reply.metrics["concepts"])
+
+    def finish_round(self, plan: RoundPlan) -> Outcome:
+        """Blend curves where a discovery is next, match rows where one was, score where there is a truth."""
+        if plan.calibrate:
+            self._blend_curves()
+        if plan.discover and self.options.share_categories:
+            self._match()
+        outcome = self._outcome(plan)
+        self._weights = self._mean.result() or self._weights
+        self._reset()
+        return outcome
+
+    def _blend_curves(self) -> None:
+        """The federation's curve: the sites' curves weighted by the labels hidden to make them."""
+        usable = [entry for _, entry in sorted(self._curves.items()) if entry[1] > 0]
+        labels = sum(h for _, h in usable)
+        self._curve = None
+        if labels:
+            blended = np.sum([h * curve for curve, h in usable], axis=0) / labels
+            self._curve = tuple(blended.tolist())
+
+    def _match(self) -> None:
+        sites = [site for site in sorted(self._rows) if len(self._rows[site]["names"])]
+        self._own = {}
+        if not sites:
+            return
+        parts = {
+            name: np.concatenate([self._rows[site][name] for site in sites])
+            for name in ("rows", "names", "counts")
+        }
+        centre = self._weights["feature_mean"]
+        matched = match_rows(parts["rows"], parts["names"], parts["counts"], centre, self.options.match_threshold)
+        catalogue = matched.catalogue
+        if self._catalogue is not None:
+            catalogue, self._next_number = keep_numbers(
+                catalogue, self._catalogue, self._next_number, self.options.match_threshold
+            )
+        else:
+            self._next_number = int(catalogue.numbers.max(initial=0)) + 1
+        self._catalogue = catalogue
+        ends = np.cumsum([len(self._rows[site]["names"]) for site in sites])
+        self._own = dict(zip(sites, np.split(matched.category, ends[:-1]), strict=True))
+
+    def _outcome(self, plan: RoundPlan) -> Outcome:
+        k = len(self._catalogue) if self._catalogue is not None else None
+        if not self._counts:
+            return Outcome({}, k, self._concepts)
+        scores: dict[str, Any] = {}
+        counts = self._counts
+        if plan.discover:
+            scores["concepts"] = score_dict(local_scores(counts, self.config))
+            if self._catalogue is not None:
+                counts = {site: self._by_category(site, c, len(self._catalogue)) for site, c in counts.items()}
+        scores["local"] = score_dict(local_scores(counts, self.config))
+        if self._catalogue is not None:
+            scores["global"] = score_dict(global_scores(self._shared_rows(counts), self.config))
+            k = int((sum(c[: len(self._catalogue)].sum(axis=1) for c in counts.values()) > 0).sum())
+        return Outcome(scores, k, self._concepts)
+
+    def _by_category(self, site: str, counts: Counts, k: int) -> Counts:
+        """Counts by concept (sent ones first) -> counts by category; concepts that were not sent follow."""
+        own = self._own.get(site, np.zeros(0, dtype=np.int64))
+        unsent = counts[len(own) :]
+        result = np.zeros((k + len(unsent), counts.shape[1]), dtype=np.int64)
+        np.add.at(result, own, counts[: len(own)])
+        result[k:] = unsent
+        return result
+
+    def _shared_rows(self, counts: dict[str, Counts]) -> dict[str, Counts]:
+        """For the global match: what a site kept to itself is nobody else's category, so each gets its own row."""
+        assert self._catalogue is not None
+        k = len(self._catalogue)
+        private = sum(len(c) - k for c in counts.values())
+        result, start = {}, k
+        for site, c in sorted(counts.items()):
+            wide = np.zeros((k + private, c.shape[1]), dtype=np.int64)
+            wide[:k] = c[:k]
+            wide[start : start + len(c) - k] = c[k:]
+            start += len(c) - k
+            result[site] = wide
+        return result
+
+    def snapshot(self) -> Snapshot:
+        """Weights, catalogue, sites' own categories, curve, next number."""
+        arrays: dict[str, NDArray[Any]] = {f"weights/{name}": value for name, value in self._weights.items()}
+        if self._catalogue is not None:
+            arrays |= {f"catalogue/{name}": value for name, value in self._catalogue.arrays().items()}
+        arrays |= {f"own/{site}": value for site, value in self._own.items()}
+        return Snapshot(arrays, {"curve": self._curve, "next-number": self._next_number})
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from a snapshot."""
+
+        def part(prefix: str) -> dict[str, NDArray[Any]]:
+            return {
+                name.removeprefix(prefix): value
+                for name, value in snapshot.arrays.items()
+                if name.startswith(prefix)
+            }
+
+        self._weights = part("weights/")
+        catalogue = part("catalogue/")
+        self._catalogue = Catalogue.from_arrays(catalogue) if catalogue else None
+        self._own = part("own/")
+        curve = snapshot.values["curve"]
+        self._curve = None if curve is None else tuple(curve)
+        self._next_number = int(snapshot.values["next-number"])
+
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """The global model's tensors."""
+        return self._weights
+
+    def catalogue(self) -> Catalogue | None:
+        """The federation's categories; None with ``share-categories=false``."""
+        return self._catalogue

@@ -1,0 +1,49 @@
+"""``metrics.json``: what a run came to, in the form that other people's scripts read (DESIGN 2)."""
+
+from typing import Any
+
+from common.config import RunConfig
+
+SCHEMA = 1
+NOTHING = {"all": None, "old": None, "new": None}
+
+
+def final_metrics(
+    config: RunConfig, history: list[dict[str, Any]], model_bytes: int, total_seconds: float
+) -> dict[str, Any]:
+    """The final metrics from the history of rounds: scores of the last round, no selection."""
+    last = history[-1]
+    scores = last["scores"]
+    answered = sum(record["clients"]["answered"] for record in history)
+    asked = sum(record["clients"]["asked"] for record in history)
+
+    def total(group: str, name: str) -> float:
+        return float(sum(record[group][name] for record in history))
+
+    return {
+        "schema": SCHEMA,
+        "method": config.method,
+        "data": config.data,
+        "clients": config.clients,
+        "alpha": config.alpha,
+        "seed": config.seed,
+        "rounds": len(history),
+        "final": {
+            "global": scores["global"] or NOTHING,
+            "local": scores["local"] or NOTHING,
+            "concepts": scores.get("concepts") or NOTHING,
+            "seen_accuracy": scores["seen_accuracy"],
+            "categories": last["categories"],
+        },
+        "wire": {
+            "up_bytes_per_client_round": round(total("bytes", "up") / max(1, answered)),
+            "down_bytes_per_client_round": round(total("bytes", "down") / max(1, asked)),
+            "full_model_bytes": model_bytes,
+        },
+        "seconds": {
+            "total": total_seconds,
+            "client_compute": total("seconds", "client_compute"),
+            "discovery": total("seconds", "discovery"),
+            "server": total("seconds", "server"),
+        },
+    }

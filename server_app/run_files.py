@@ -1,0 +1,138 @@
+"""The files of a run (DESIGN 2): configuration, a line a round, the checkpoint, the final metrics."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.config import RunConfig, load_config
+from common.errors import InputError
+from common.files import write_atomically, write_json, write_text
+from server_app.method import Snapshot
+
+OWN_FILES = (
+    "config.json",
+    "rounds.jsonl",
+    "metrics.json",
+    "report.html",
+    "checkpoint.safetensors",
+    "model",
+    "tensorboard",
+    "sites",
+)
+
+
+class RunFiles:
+    """One run's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "config.json"
+        self.rounds = folder / "rounds.jsonl"
+        self.metrics = folder / "metrics.json"
+        self.checkpoint = folder / "checkpoint.safetensors"
+        self.model = folder / "model"
+        self.sites = folder / "sites"
+        self.tensorboard = folder / "tensorboard"
+
+    def claim(self, config: RunConfig, *, overwrite: bool) -> bool:
+        """Make the folder this run's. Returns whether an interrupted run of the same configuration goes on.
+
+        Raises:
+            InputError: the folder holds another run, or one that is finished, and ``overwrite`` is not set; or it
+                holds something that is not a run; or it cannot be written.
+        """
+        if self.folder.is_file():
+            raise InputError(f"{self.folder} is a file; give a folder with --out.")
+        if self.config.exists() and not overwrite:
+            if self.metrics.exists():
+                raise InputError(
+                    f"{self.folder} already holds a finished run; choose another --out or add --overwrite."
+                )
+            if _settings(load_config(self.config)) != _settings(config):
+                raise InputError(
+                    f"{self.folder} holds an unfinished run with other settings; choose another --out, repeat its "
+                    "settings to resume it, or add --overwrite."
+                )
+            return self.checkpoint.exists()
+        try:
+            if self.config.exists():
+                self._clear()
+            elif self.folder.exists() and any(self.folder.iterdir()):
+                raise InputError(f"{self.folder} is not empty and holds no run; choose another --out.")
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"{self.folder} cannot be written ({error.strerror}); choose another --out."
+            ) from None
+        return False
+
+    def _clear(self) -> None:
+        for name in OWN_FILES:
+            path = self.folder / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def write_config(self, config: RunConfig) -> None:
+        """Write ``config.json``: the whole resolved configuration."""
+        write_json(self.config, config.flat())
+
+    def history(self) -> list[dict[str, Any]]:
+        """The rounds so far; a line cut short by a crash is left out."""
+        if not self.rounds.exists():
+            return []
+        records: list[dict[str, Any]] = []
+        for line in self.rounds.read_text(encoding="utf-8").splitlines():
+            try:
+                records.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+        return records
+
+    def keep_rounds(self, last: int) -> list[dict[str, Any]]:
+        """Drop lines of rounds after ``last``, which a resumed run does again."""
+        kept = [record for record in self.history() if record["round"] <= last]
+        write_text(self.rounds, "".join(json.dumps(record, allow_nan=False) + "\n" for record in kept))
+        return kept
+
+    def add_round(self, record: dict[str, Any]) -> None:
+        """Append a round's line and flush it."""
+        with open(self.rounds, "a", encoding="utf-8") as file:
+            file.write(json.dumps(record, allow_nan=False) + "\n")
+            file.flush()
+
+    def write_checkpoint(self, round_number: int, snapshot: Snapshot) -> None:
+        """Everything needed to go on after ``round_number``, in one atomic file."""
+        from safetensors.numpy import save_file
+
+        header = json.dumps({"schema": 1, "round": round_number, "values": snapshot.values})
+        arrays = {name: np.ascontiguousarray(array) for name, array in snapshot.arrays.items()}
+        write_atomically(self.checkpoint, lambda temporary: save_file(arrays, temporary, {"fedlpa": header}))
+
+    def read_checkpoint(self) -> tuple[int, Snapshot]:
+        """The last complete round and the state after it.
+
+        Raises:
+            InputError: the checkpoint is damaged.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.checkpoint, framework="numpy") as file:
+                header = json.loads((file.metadata() or {})["fedlpa"])
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return int(header["round"]), Snapshot(arrays, header["values"])
+        except (SafetensorError, OSError, ValueError, KeyError) as error:
+            raise InputError(
+                f"{self.checkpoint} cannot be read ({error}); restore it or start again with --overwrite."
+            ) from None
+
+
+def _settings(config: RunConfig) -> dict[str, Any]:
+    """What must agree for a run to be the same; found in the data or about the place, not the run, is left out."""
+    place = {"out", "kind", "sample-shape", "classes", "seen-classes", "tensorboard", "device", "threads"}
+    return {key: value for key, value in config.flat().items() if key not in place}

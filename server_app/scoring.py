@@ -1,0 +1,37 @@
+"""Scores of a round from the clients' count matrices; exact, and without per-sample labels (METHODS 1.6)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from common.config import RunConfig
+from common.metrics.discovery import Counts, Scores, mean_scores, score
+
+
+def old_classes(config: RunConfig) -> list[bool]:
+    """For every true class whether it is a seen one."""
+    seen = set(config.seen_classes)
+    return [name in seen for name in config.classes]
+
+
+def local_scores(counts: Mapping[str, Counts], config: RunConfig) -> Scores:
+    """Every client matched by itself, averaged by its number of unlabelled samples."""
+    old = old_classes(config)
+    return mean_scores([(score(c, old), int(c.sum())) for _, c in sorted(counts.items()) if c.sum()])
+
+
+def global_scores(counts: Mapping[str, Counts], config: RunConfig) -> Scores | None:
+    """One match for the whole federation: the clients' counts over the same categories, added up."""
+    if not counts:
+        return None
+    rows = max(len(c) for c in counts.values())
+    total = np.zeros((rows, len(config.classes)), dtype=np.int64)
+    for c in counts.values():
+        total[: len(c)] += c
+    return score(total, old_classes(config)) if total.sum() else None
+
+
+def score_dict(scores: Scores | None) -> dict[str, Any] | None:
+    """JSON form, None where there is nothing to score."""
+    return None if scores is None or scores.all is None else scores.as_dict()

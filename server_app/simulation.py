@@ -1,0 +1,61 @@
+"""Preparing a simulation: read the data, split it, and lay out one folder a site."""
+
+import logging
+
+from common.config import RunConfig
+from common.errors import InputError
+from common.methods import get_method
+from server_app.run_files import RunFiles
+
+log = logging.getLogger("fedlpa.server")
+
+
+def prepare_simulation(config: RunConfig, files: RunFiles, *, overwrite: bool) -> RunConfig:
+    """Read and split the data of ``config`` into ``files.sites`` and write the resolved ``config.json``.
+
+    An interrupted run of the same configuration keeps its sites and goes on.
+
+    Returns:
+        the configuration with what was found in the data: kind, sample shape, seen and true classes.
+
+    Raises:
+        InputError: the data, a setting, or the folder will not do. Nothing is written then.
+    """
+    from common.data.read import ReadOptions, read_dataset
+    from common.data.sites import materialise_sites
+    from common.data.split import split_federation
+
+    dataset = read_dataset(
+        config.data,
+        ReadOptions(
+            label_column=config.label_column,
+            image_size=config.image_size,
+            skip_bad_images=config.skip_bad_images,
+            rows=config.rows,
+        ),
+    )
+    for sentence in dataset.skipped:
+        log.warning("%s", sentence)
+    split = split_federation(
+        dataset,
+        clients=config.clients,
+        alpha=config.alpha,
+        seed=config.seed,
+        seen_classes=config.seen_classes,
+        labelled_fraction=config.labelled_fraction,
+    )
+    if not split.labelled.any():
+        log.warning("no sample is labelled: every category will stay novel-*")
+    resolved = config.but(
+        kind=dataset.kind, sample_shape=dataset.sample_shape, seen_classes=split.seen, classes=split.classes
+    )
+    get_method(config.method).contract(resolved)  # refuses a model or a K that does not fit before anything runs
+    if config.min_clients > config.clients:
+        raise InputError(
+            f"setting min-clients={config.min_clients} exceeds the {config.clients} clients; lower it or add clients."
+        )
+    if files.claim(config, overwrite=overwrite) and files.sites.exists():
+        return resolved
+    materialise_sites(dataset, split, files.sites)
+    files.write_config(resolved)
+    return resolved
