@@ -12,6 +12,7 @@ from flwr.clientapp import ClientApp
 from client_app.guard import guard
 from client_app.site import Site, site_of
 from client_app.task import Answer, Task
+from common.errors import InputError
 from common.exchange import Instruction, client_content, read_arrays, read_instruction
 from common.methods import get_method
 
@@ -37,7 +38,7 @@ def hello(message: Message, context: Context) -> Message:
     """Say whether this site can take part: its data is read and checked against the run."""
     instruction = read_instruction(message)
     site = site_of(context, instruction.simulation_root)
-    metrics = {"samples": 0} if not site.has_data else _count(site, instruction)
+    metrics = {"samples": 0} if _sits_out(site) else _count(site, instruction)
     if site.index is not None:
         metrics["site"] = site.index
     return Message(client_content({}, metrics), reply_to=message)
@@ -64,7 +65,7 @@ def _answer(message: Message, context: Context, action: str) -> Message:
 
 def _work(instruction: Instruction, site: Site, message: Message, action: str) -> Answer:
     config = instruction.config
-    if not site.has_data:
+    if _sits_out(site):
         log.info("no samples here; the site sits out")
         return Answer(metrics={"samples": 0})
     method = get_method(config.method)
@@ -85,6 +86,13 @@ def _work(instruction: Instruction, site: Site, message: Message, action: str) -
     )
     answer: Answer = getattr(implementation, action)(task)
     return answer
+
+
+def _sits_out(site: Site) -> bool:
+    """In a simulation a site may get no samples at all; at a real one missing data is a mistake."""
+    if not site.has_data and site.policy is not None:
+        raise InputError(f"{site.data} does not exist; correct 'data' in the site's site.toml.")
+    return not site.has_data
 
 
 def _limit_threads(threads: int) -> None:

@@ -1,7 +1,8 @@
 """The egress guard: the outermost layer of the ClientApp. Whatever leaves a site passes here, or does not leave.
 
-It refuses by default: only a reply that fits the run's wire contract passes. Anything else, and every exception,
-becomes an error without content; the reason stays in the site's log.
+It refuses by default: only a reply that fits the run's wire contract *and* the site's own policy passes, and only
+after a line about it is on the disk. Anything else, and every exception, becomes an error without content; the
+reason stays in the site's log.
 """
 
 import logging
@@ -9,11 +10,14 @@ import logging
 from flwr.app import Context, Error, Message, MessageType
 from flwr.clientapp.typing import ClientAppCallable
 
-from client_app.site import site_of
+from client_app.audit import append_message
+from client_app.policy import Policy, load_policy, policy_violations
+from client_app.site import Site, site_of
 from client_app.sitelog import log_to_site
-from common.contract import violations
+from client_app.update_noise import DELTA, apply_noise, count_noised, epsilon
+from common.contract import Contract, violations
 from common.errors import InputError
-from common.exchange import read_instruction
+from common.exchange import DELIVER, Instruction, read_instruction
 from common.methods import get_method
 
 log = logging.getLogger("fedlpa.site")
@@ -25,25 +29,86 @@ FAILED = 402
 
 
 def guard(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
-    """A Flower mod that lets only contracted replies out."""
+    """A Flower mod that lets only contracted and permitted replies out."""
     name = "a site"
     try:
         instruction = read_instruction(message)
         site = site_of(context, instruction.simulation_root)
         name = site.name
         with log_to_site(site.folder):
-            reply = call_next(message, context)
-            contract = get_method(instruction.config.method).contract(instruction.config)
-            if message.metadata.message_type != MessageType.TRAIN:
-                contract = contract.metrics_only()
-            found = violations(reply.content, contract) if reply.has_content() else ["the reply has no content"]
+            policy = _policy(site, instruction)
+            reply = call_next(message, context) if policy is not REFUSE_ALL else None
+            found = _judge(message, reply, instruction, site, policy, context.run_id)
             if found:
                 log.error("reply held back: %s", "; ".join(found))
     except InputError:
         return _error(message, FAILED, f"{name}: its data or configuration does not fit the run")
     except Exception as error:  # noqa: BLE001 - nothing may pass the guard, a traceback least of all
         return _error(message, FAILED, f"{name}: failed with {type(error).__name__}")
-    return _error(message, REFUSED, f"{name}: held back by the egress guard") if found else reply
+    if found or reply is None:
+        return _error(message, REFUSED, f"{name}: held back by the egress guard")
+    return reply
+
+
+class _RefuseAll:
+    """Stands for a policy that cannot be used: nothing runs, nothing leaves."""
+
+
+REFUSE_ALL = _RefuseAll()
+
+
+def _policy(site: Site, instruction: Instruction) -> Policy | _RefuseAll | None:
+    """The site's policy; None for a simulated site, where the contract alone applies."""
+    if site.policy is None:
+        return None
+    try:
+        return load_policy(site.policy, instruction.config.method)
+    except InputError as error:
+        log.error("%s", error)
+        return REFUSE_ALL
+
+
+def _judge(
+    message: Message,
+    reply: Message | None,
+    instruction: Instruction,
+    site: Site,
+    policy: Policy | _RefuseAll | None,
+    run: int,
+) -> list[str]:
+    """Why the reply may not leave; empty if it may, and then its audit line is written."""
+    if reply is None:
+        return ["no usable policy"]
+    if not reply.has_content():
+        return ["the reply has no content"]
+    found = violations(reply.content, _contract(message, instruction, site))
+    if found or not isinstance(policy, Policy):
+        return found
+    found = policy_violations(reply.content, policy)
+    if found:
+        return found
+    if apply_noise(message, reply, policy) is not None and policy.noise_multiplier:
+        updates = count_noised(site.folder, str(run))
+        log.info(
+            "update %d of this run left with noise: epsilon %.3g at delta %g",
+            updates,
+            epsilon(policy.noise_multiplier, updates),
+            DELTA,
+        )
+    append_message(site.folder, run, instruction.round, message, reply.content)
+    return []
+
+
+def _contract(message: Message, instruction: Instruction, site: Site) -> Contract:
+    """The contract of this reply. The benchmark's records exist in simulations only."""
+    config = instruction.config
+    if site.policy is not None:
+        config = config.but(classes=())
+    contract = get_method(config.method).contract(config)
+    kind = message.metadata.message_type
+    if kind == DELIVER:
+        return contract.delivery()
+    return contract if kind == MessageType.TRAIN else contract.metrics_only()
 
 
 def _error(message: Message, code: int, reason: str) -> Message:

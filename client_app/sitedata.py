@@ -42,7 +42,7 @@ def load_site_data(site: Site, config: RunConfig) -> SiteData:
         InputError: unreadable data, another shape than the run's, or a label that the run does not know.
     """
     options = ReadOptions(
-        label_column=config.label_column,
+        label_column=site.label_column or config.label_column,
         image_size=config.image_size,
         skip_bad_images=config.skip_bad_images,
     )

@@ -43,9 +43,10 @@ class PrivateState:
                 elif header.get("fingerprint") != self.fingerprint:
                     log.warning("private state discarded: the data or the model has changed")
                 else:
+                    values = header["values"]
                     self.arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                    self.values = header["values"]
-        except (SafetensorError, OSError, ValueError, KeyError) as error:
+                    self.values = values
+        except (SafetensorError, OSError, ValueError, KeyError, AttributeError) as error:
             log.warning("private state discarded: it cannot be read (%s)", error)
 
     def update(self, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
@@ -56,6 +57,7 @@ class PrivateState:
         self.values |= values
         header = {"version": VERSION, "fingerprint": self.fingerprint, "values": self.values}
         write_atomically(
-            self.path, lambda temporary: save_file(self.arrays, temporary, {"fedlpa": json.dumps(header)})
+            self.path,
+            lambda temporary: save_file(self.arrays, temporary, {"fedlpa": json.dumps(header)}),
+            mode=0o600,
         )
-        self.path.chmod(0o600)

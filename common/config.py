@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, SerializeAsAny, ValidationError, field_validator
 
@@ -16,7 +16,9 @@ from common.methods.options import Options, kebab
 class RunConfig(Options):
     """The configuration of a run. ``options`` holds the method's own part; files and flags are flat."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=kebab, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=kebab, populate_by_name=True, allow_inf_nan=False
+    )
 
     method: str = Field("fedlpa", description=f"one of {', '.join(METHODS)}")
     data: str = Field("digits", description="'digits', or a path to a data set; the sites' own in a deployment")
@@ -35,6 +37,20 @@ class RunConfig(Options):
     threads: int = Field(1, ge=1, le=256, description="CPU threads of a client")
     min_clients: int = Field(1, ge=1, description="replies without which a round does not count")
     round_timeout: float = Field(3600.0, gt=0, description="seconds to wait for a round's replies")
+    grace_period: float | None = Field(
+        None, ge=0, description="seconds that stragglers get once min-clients have answered; unset: round-timeout"
+    )
+    quorum_timeout: float = Field(
+        3600.0, ge=0, description="seconds without min-clients after which the run ends, its checkpoint kept"
+    )
+    outliers: Literal["report", "clip", "refuse", "ignore"] = Field(
+        "report", description="what becomes of an update whose norm is far outside the round's median"
+    )
+    outlier_factor: float = Field(5.0, gt=1, description="how many times the median is far outside")
+    aggregation: Literal["mean", "median", "trimmed-mean", "multi-krum"] = Field(
+        "mean", description="how updates are joined; all but the mean hold a round's updates in memory"
+    )
+    malicious_clients: int = Field(1, ge=0, description="how many bad updates the robust aggregations allow for")
     tensorboard: bool = True
     out: str = Field("", description="folder of the run's files")
 
@@ -97,6 +113,22 @@ def make_config(settings: Mapping[str, Any]) -> RunConfig:
 def from_json(text: str) -> RunConfig:
     """The configuration that ``RunConfig.to_json`` wrote."""
     return make_config(json.loads(text))
+
+
+def describe_settings(method: str) -> list[tuple[str, str, str]]:
+    """Key, default and description of every setting of ``method``, shared ones first.
+
+    Raises:
+        InputError: there is no such method.
+    """
+    rows = []
+    for options in (RunConfig, get_method(method).options):
+        for name, info in options.model_fields.items():
+            if name != "options":
+                default = info.default
+                shown = ",".join(default) if isinstance(default, tuple) else str(default).lower()
+                rows.append((kebab(name), shown, info.description or ""))
+    return rows
 
 
 def parse_assignments(assignments: list[str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ The client's guard and the server's validation both read this declaration; whate
 refused on both sides.
 """
 
+import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,20 +19,26 @@ METRICS = "metrics"
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """Name-less declaration of one array: NumPy dtype name and shape; None stands for any length up to ``most``."""
+    """Name-less declaration of one array: NumPy dtype name and shape; None stands for any length up to ``most``.
+
+    Every entry is finite and within [``low``, ``high``].
+    """
 
     dtype: str
     shape: tuple[int | None, ...]
     most: int = 4096
+    low: float = -math.inf
+    high: float = math.inf
 
 
 @dataclass(frozen=True)
 class ScalarSpec:
-    """Range of a scalar metric, or of each entry of a list of at most ``length`` entries."""
+    """Range of a scalar metric, or of each entry of a list of ``length`` entries; ``whole``: integers only."""
 
     low: float = -math.inf
     high: float = math.inf
     length: int | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,11 +48,18 @@ class Contract:
     required: Mapping[str, Mapping[str, ArraySpec]]
     optional: Mapping[str, Mapping[str, ArraySpec]] = field(default_factory=dict)
     metrics: Mapping[str, ScalarSpec] = field(default_factory=dict)
+    at_delivery: tuple[str, ...] = ()
+    """The optional records that may also leave in answer to the final model."""
 
     @property
     def arrays(self) -> dict[str, Mapping[str, ArraySpec]]:
         """All array records, required and optional."""
         return {**self.required, **self.optional}
+
+    def delivery(self) -> "Contract":
+        """What the answer to the final model may hold."""
+        kept = {name: specs for name, specs in self.optional.items() if name in self.at_delivery}
+        return Contract(required={}, optional=kept, metrics=self.metrics)
 
     def metrics_only(self) -> "Contract":
         """The part that a reply without arrays must fit."""
@@ -106,16 +120,33 @@ def _array_violations(record_name: str, record: ArrayRecord, specs: Mapping[str,
 
 
 def _content_violations(where: str, array: Array, spec: ArraySpec) -> list[str]:
-    """The bytes must be what the header says: a header can lie about shape, dtype and length."""
-    try:
-        value = array.numpy()
-    except (ValueError, TypeError, OSError, EOFError):
-        return [f"{where} cannot be read"]
-    if str(value.dtype) != spec.dtype or value.shape != tuple(array.shape):
-        return [f"{where} holds {value.dtype} {value.shape}, its header says {array.dtype} {array.shape}"]
-    if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
-        return [f"{where} holds {int((~np.isfinite(value)).sum())} values that are not finite"]
+    """The bytes must be exactly what ``np.save`` makes of such an array.
+
+    A header can lie about shape and dtype, or ask for more memory than there is; bytes after the array, or in the
+    padding of its header, would leave unseen. Nothing is parsed before the bytes are known to be harmless.
+    """
+    shape = tuple(array.shape)
+    start = _npy_header(spec.dtype, shape)
+    if not array.data.startswith(start) or len(array.data) != len(start) + _bytes(spec.dtype, shape):
+        return [f"{where} does not hold the bytes of a {spec.dtype} array of shape {shape}"]
+    value = np.frombuffer(array.data, dtype=spec.dtype, offset=len(start))
+    unsound = int((~np.isfinite(value)).sum())
+    if unsound:
+        return [f"{where} holds {unsound} values that are not finite"]
+    if value.size and not (spec.low <= value.min() and value.max() <= spec.high):
+        return [f"{where} is outside [{spec.low:g}, {spec.high:g}]"]
     return []
+
+
+def _npy_header(dtype: str, shape: tuple[int, ...]) -> bytes:
+    buffer = io.BytesIO()
+    described = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(buffer, described)
+    return buffer.getvalue()
+
+
+def _bytes(dtype: str, shape: tuple[int, ...]) -> int:
+    return np.dtype(dtype).itemsize * math.prod(shape)
 
 
 def _metric_violations(record: MetricRecord, specs: Mapping[str, ScalarSpec]) -> list[str]:
@@ -129,9 +160,12 @@ def _metric_violations(record: MetricRecord, specs: Mapping[str, ScalarSpec]) ->
             found.append(f"metric '{name}' should be a {'number' if spec.length is None else 'list'}")
             continue
         entries: list[Any] = value if isinstance(value, list) else [value]
-        if spec.length is not None and len(entries) > spec.length:
-            found.append(f"metric '{name}' has {len(entries)} entries, at most {spec.length} may leave")
+        if spec.length is not None and len(entries) != spec.length:
+            found.append(f"metric '{name}' has {len(entries)} entries, expected {spec.length}")
         for entry in entries:
+            if spec.whole and not isinstance(entry, int):
+                found.append(f"metric '{name}' is not a whole number")
+                break
             if not math.isfinite(entry):
                 found.append(f"metric '{name}' is not finite")
                 break

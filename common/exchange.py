@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
 from numpy.typing import NDArray
 
 from common.config import RunConfig, from_json
@@ -13,6 +13,9 @@ from common.contract import METRICS
 
 RUN = "run"
 """Name of the config record that every message of the server carries."""
+
+DELIVER = f"{MessageType.TRAIN}.deliver"
+"""Type of the message that brings the final model."""
 
 Arrays = Mapping[str, NDArray[Any]]
 

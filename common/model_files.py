@@ -81,7 +81,7 @@ def load_model(folder: Path) -> Model:
             if name.startswith(CATALOGUE_PREFIX)
         }
         catalogue = Catalogue.from_arrays(parts) if parts else None
-    except (SafetensorError, OSError, KeyError, TypeError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             f"{folder} is damaged ({type(error).__name__}: {error}); copy the model folder again."
         ) from None

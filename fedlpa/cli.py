@@ -6,6 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from common.methods import METHODS
+from fedlpa.federation import commands as federation_commands
+from fedlpa.sites import commands as site_commands
 
 app = typer.Typer(
     name="fedlpa",
@@ -17,6 +19,10 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Look at a data set before it is used.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.add_typer(federation_commands.federation_app, name="federation")
+app.add_typer(federation_commands.server_app, name="server")
+app.add_typer(site_commands.app, name="site")
+app.command(epilog="Example: fedlpa run --config fl/run.toml --out runs/fl")(federation_commands.run)
 
 Set = Annotated[
     list[str] | None,
@@ -67,6 +73,123 @@ def simulate(
     with LiveView() as live:
         metrics = run_simulation(config, overwrite=overwrite, watch=live.on_round, say=live.on_message)
     _print_result(Path(config.out), metrics)
+
+
+@app.command(epilog="Example: fedlpa predict --model runs/demo/model --data new.parquet --out predictions.parquet")
+def predict(
+    model: Annotated[Path, typer.Option(help="The model folder of a run.")],
+    data: Annotated[str, typer.Option(help="New data of the kind the model was trained on.")],
+    out: Annotated[Path, typer.Option(help="Parquet file: id, category, is_novel, confidence.")],
+    prior: Annotated[
+        str, typer.Option(help="uniform, or adapt: estimate the shares of categories from this data.")
+    ] = "uniform",
+    skip_bad_images: Annotated[bool, typer.Option(help="Leave images out that do not decode.")] = False,
+) -> None:
+    """Name the samples of new data: seen classes by name, discovered categories as novel-<n>."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from fedlpa.predict import predict as run_prediction
+
+    console = Console()
+    found = run_prediction(model, data, out, prior=prior, skip_bad_images=skip_bad_images, say=console.print)
+    table = Table("category", "samples", title=f"{len(found.ids)} samples, {found.how}")
+    names, counts = _count(found.categories)
+    for name, count in zip(names, counts, strict=True):
+        table.add_row(name, str(count))
+    console.print(table)
+    console.print(f"written: {out}", soft_wrap=True)
+
+
+@app.command(
+    epilog="Example: fedlpa partition --data digits --clients 5 --alpha 0.2 --seed 0 --out runs/partition"
+)
+def partition(
+    data: Annotated[str, typer.Option(help="'digits' or a path to a labelled data set.")],
+    out: Annotated[Path, typer.Option(help="Folder for site-<k>.parquet and truth.parquet.")],
+    clients: Annotated[int, typer.Option(help="Number of sites.")] = 5,
+    alpha: Annotated[float, typer.Option(help="Dirichlet concentration: smaller, more skewed.")] = 0.2,
+    seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
+    seen_classes: Annotated[str, typer.Option(help="Comma-separated; default: the first half.")] = "",
+    labelled_fraction: Annotated[float, typer.Option(help="Share of the seen classes that is labelled.")] = 0.5,
+    overwrite: Annotated[bool, typer.Option(help="Replace the site files that are already there.")] = False,
+    settings: Set = None,
+) -> None:
+    """Write the simulation's split as files, to play sites by hand and score them."""
+    from rich.console import Console
+
+    from fedlpa.partition import partition as write_partition
+    from fedlpa.partition import render
+
+    seen = tuple(name.strip() for name in seen_classes.split(",") if name.strip())
+    options = _read_options(settings)
+    Console().print(
+        render(write_partition(data, clients, alpha, seed, out, seen, labelled_fraction, options, overwrite))
+    )
+
+
+@data_app.command(epilog="Example: fedlpa data check patients.csv --json")
+def check(
+    path: Annotated[str, typer.Argument(help="'digits' or a path: Parquet, CSV, image folder.")],
+    json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    settings: Set = None,
+) -> None:
+    """What the application sees in a data set, what it will do with it, what is wrong (exit status 2 then)."""
+    from rich.console import Console
+
+    from common.errors import InputError
+    from fedlpa.data_check import check_data, render
+
+    report = check_data(path, _read_options(settings))
+    if json:
+        import json as codec
+
+        print(codec.dumps(report.to_json(), indent=1))
+    else:
+        Console().print(render(report))
+    if not report.ok:
+        raise InputError(report.problems[0]) if json else typer.Exit(2)
+
+
+@app.command(epilog="Example: fedlpa settings --method fedlpa")
+def settings(
+    method: Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.")] = "fedlpa",
+) -> None:
+    """List every setting of a method with its default: what --set and run.toml take."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from common.config import describe_settings
+
+    table = Table("setting", "default", "what it does", title=f"settings of {method}")
+    for key, default, description in describe_settings(method):
+        table.add_row(key, default, description)
+    Console().print(table)
+
+
+def _read_options(settings: list[str] | None) -> Any:
+    """Reading options from --set: the same keys as a run's."""
+    from common.config import parse_assignments
+    from common.data.read import ReadOptions
+    from common.errors import InputError, nearest
+
+    keys = ("label-column", "image-size", "skip-bad-images", "rows")
+    assigned = parse_assignments(settings or [])
+    for key in assigned:
+        if key not in keys:
+            raise InputError(f"unknown setting '{key}'; {nearest(key, keys)}")
+    from common.config import make_config
+
+    config = make_config(assigned)
+    return ReadOptions(config.label_column, config.image_size, config.skip_bad_images, config.rows)
+
+
+def _count(categories: list[str]) -> tuple[list[str], list[int]]:
+    """Categories with their number of samples, largest first."""
+    from collections import Counter
+
+    pairs = sorted(Counter(categories).items(), key=lambda pair: (-pair[1], pair[0]))
+    return [name for name, _ in pairs], [count for _, count in pairs]
 
 
 def _fresh_folder(method: str) -> Path:

@@ -2,13 +2,15 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
-from common.config import RunConfig, make_config
+from common.config import RunConfig, make_config, parse_assignments
+from common.errors import InputError
 from common.files import write_json
 from server_app.metrics_file import final_metrics
 from server_app.rounds import Rounds, Watch
@@ -19,19 +21,46 @@ app = ServerApp()
 
 @app.main()
 def main(grid: Grid, context: Context) -> None:
-    """Entry point of ``flwr run``: the configuration comes from the run config, the data is simulated."""
+    """Entry point of Flower: ``fedlpa run`` names the folder of a run on real sites, ``flwr run`` simulates."""
+    folder = str(context.run_config.get("run-folder", ""))
+    if folder:
+        from server_app.deployment import run_deployed
+
+        run_deployed(grid, Path(folder))
+    else:
+        _simulate(grid, context)
+
+
+def _simulate(grid: Grid, context: Context) -> None:
+    """``flwr run``: the configuration comes from the run config, the data is split over the simulated nodes."""
+    from flwr.superlink.grid import InMemoryGrid
+
     from server_app.simulation import prepare_simulation
 
-    config = make_config(dict(context.run_config))
-    nodes = _simulated_nodes(grid)
-    folder = Path(config.out or Path.home() / ".fedlpa" / "runs" / str(context.run_id))
-    files = RunFiles(folder)
-    config = prepare_simulation(config.but(out=str(folder), clients=nodes), files, overwrite=False)
+    if not isinstance(grid, InMemoryGrid):
+        raise InputError("these are real sites; start the run with 'fedlpa run --config run.toml --out RUN'.")
+    config = _run_config(context)
+    out = Path(config.out or Path.home() / ".fedlpa" / "runs" / str(context.run_id))
+    files = RunFiles(out)
+    config = prepare_simulation(config.but(out=str(out), clients=_simulated_nodes(grid)), files, overwrite=False)
     run(grid, config, files, _print_round)
 
 
-def run(grid: Grid, config: RunConfig, files: RunFiles, watch: Watch) -> dict[str, Any]:
+def run(
+    grid: Grid,
+    config: RunConfig,
+    files: RunFiles,
+    watch: Watch,
+    *,
+    simulated: bool = True,
+    say: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
     """Run all rounds and write ``metrics.json``.
+
+    Args:
+        watch: called with every round's record.
+        simulated: whether the sites lie in ``files.sites``; otherwise they are institutions of their own.
+        say: called with sentences on what the run is waiting for.
 
     Returns:
         the metrics.
@@ -48,16 +77,24 @@ def run(grid: Grid, config: RunConfig, files: RunFiles, watch: Watch) -> dict[st
         for each in watchers:
             each(record)
 
-    rounds = Rounds(grid, config, files, watch_all, simulated=True)
+    rounds = Rounds(grid, config, files, watch_all, simulated=simulated, say=say)
     rounds.run()
     if config.tensorboard:
         board.close()
     before = sum(record["seconds"]["round"] for record in rounds.history)
     total = max(before, time.perf_counter() - started)
     model_bytes = sum(array.nbytes for array in rounds.method.weights().values())
-    metrics = final_metrics(config, rounds.history, model_bytes, total)
+    metrics = final_metrics(config, rounds.history, rounds.delivered, model_bytes, total)
     write_json(files.metrics, metrics)
     return metrics
+
+
+def _run_config(context: Context) -> RunConfig:
+    """Flower knows a fixed set of keys; ``settings`` holds any other, as ``key=value`` parted by spaces."""
+    given = dict(context.run_config)
+    given.pop("run-folder", None)
+    others = parse_assignments(str(given.pop("settings", "")).split())
+    return make_config({**given, **others})
 
 
 def _simulated_nodes(grid: Grid) -> int:
@@ -69,6 +106,4 @@ def _simulated_nodes(grid: Grid) -> int:
 
 
 def _print_round(record: dict[str, Any]) -> None:
-    print(
-        json.dumps({key: record[key] for key in ("round", "rounds", "phase", "scores", "categories")}), flush=True
-    )
+    print(json.dumps({key: record[key] for key in ("round", "rounds", "phase", "scores", "categories")}), flush=True)

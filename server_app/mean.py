@@ -35,6 +35,4 @@ class RunningMean:
 
     def result(self) -> dict[str, NDArray[np.float32]]:
         """The mean as float32; empty if nothing was added."""
-        return {
-            name: ((high + self._low[name]) / self.weight).astype(np.float32) for name, high in self._high.items()
-        }
+        return {name: ((high + self._low[name]) / self.weight).astype(np.float32) for name, high in self._high.items()}

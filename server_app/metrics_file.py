@@ -9,11 +9,20 @@ NOTHING = {"all": None, "old": None, "new": None}
 
 
 def final_metrics(
-    config: RunConfig, history: list[dict[str, Any]], model_bytes: int, total_seconds: float
+    config: RunConfig,
+    history: list[dict[str, Any]],
+    delivered: dict[str, Any],
+    model_bytes: int,
+    total_seconds: float,
 ) -> dict[str, Any]:
-    """The final metrics from the history of rounds: scores of the last round, no selection."""
+    """The final metrics: the last round's model, no selection.
+
+    ``global`` and ``local`` score the sites' own final predictions (the catalogue with the site's prior) where
+    the method makes them, else the last discovery's concepts; ``concepts`` holds those in any case.
+    """
     last = history[-1]
     scores = last["scores"]
+    final = delivered or scores
     answered = sum(record["clients"]["answered"] for record in history)
     asked = sum(record["clients"]["asked"] for record in history)
 
@@ -29,9 +38,9 @@ def final_metrics(
         "seed": config.seed,
         "rounds": len(history),
         "final": {
-            "global": scores["global"] or NOTHING,
-            "local": scores["local"] or NOTHING,
-            "concepts": scores.get("concepts") or NOTHING,
+            "global": final["global"] or NOTHING,
+            "local": final["local"] or NOTHING,
+            "concepts": {"global": scores["global"] or NOTHING, "local": scores["local"] or NOTHING},
             "seen_accuracy": scores["seen_accuracy"],
             "categories": last["categories"],
         },

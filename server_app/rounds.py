@@ -3,7 +3,7 @@
 import importlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,20 +13,27 @@ from flwr.serverapp import Grid
 from common.config import RunConfig
 from common.contract import Contract, sits_out, violations
 from common.errors import RunFailedError
-from common.exchange import Instruction, content_bytes, read_arrays, read_metrics, server_content
+from common.exchange import DELIVER, Instruction, content_bytes, read_arrays, read_metrics, server_content
 from common.methods import get_method
+from common.methods.records import TRUTH
 from common.methods.schedule import RoundPlan
+from common.metrics.discovery import Counts
 from common.model_files import Model, save_model
-from server_app.exchange import exchange
+from server_app.exchange import Exchange
 from server_app.method import Outcome, Reply, ServerMethod
+from server_app.norms import Spool, clipped, far_outside, update_norm
 from server_app.run_files import RunFiles
+from server_app.scoring import global_scores, local_scores, score_dict
 
 log = logging.getLogger("fedlpa.server")
 
 Watch = Callable[[dict[str, Any]], None]
 LOSSES = ("total", "contrastive", "supervised", "self-distillation", "prior-alignment")
 HEALTH = ("stability", "silhouette", "tiny-share")
-DELIVER = f"{MessageType.TRAIN}.deliver"
+AGAIN = 10.0
+"""Seconds before a round that too few sites answered is asked for again."""
+SLACK = 60.0
+"""Seconds that a message outlives the round's timeout; after them its site is asked again."""
 
 
 @dataclass
@@ -38,6 +45,7 @@ class Tally:
     sat_out: list[str] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
     refused: list[dict[str, str]] = field(default_factory=list)
+    outliers: list[dict[str, Any]] = field(default_factory=list)
     up: int = 0
     down: int = 0
     server_seconds: float = 0.0
@@ -52,19 +60,41 @@ class Tally:
         """Sum over sites."""
         return float(sum(m.get(metric, 0.0) for m in self.answered.values()))
 
+    def reasons(self) -> str:
+        """Why sites are missing, in one line."""
+        return "; ".join(f"{entry['site']}: {entry['reason']}" for entry in self.failed + self.refused)
+
 
 class Rounds:
     """One run on one grid. The method's state and the history live here; the files make them last."""
 
-    def __init__(self, grid: Grid, config: RunConfig, files: RunFiles, watch: Watch, *, simulated: bool) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        config: RunConfig,
+        files: RunFiles,
+        watch: Watch,
+        *,
+        simulated: bool,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
         self.grid, self.config, self.files, self.watch = grid, config, files, watch
+        self.say = say or (lambda sentence: None)
         self.simulation_root = str(files.sites.absolute()) if simulated else ""
         self.description = get_method(config.method)
         self.contract: Contract = self.description.contract(config)
-        module, _, name = self.description.server.partition(":")
-        self.method: ServerMethod = getattr(importlib.import_module(module), name)(config)
+        self.method = self._new_method()
         self.sites: dict[int, str] = {}
         self.history: list[dict[str, Any]] = []
+        model_bytes = sum(array.nbytes for array in self.method.weights().values())
+        self.exchange = Exchange(grid, model_bytes)
+        self.delivered: dict[str, Any] = {}
+        """Scores of the sites' own final predictions; benchmarks only."""
+
+    def _new_method(self) -> ServerMethod:
+        module, _, name = self.description.server.partition(":")
+        method: ServerMethod = getattr(importlib.import_module(module), name)(self.config)
+        return method
 
     def run(self) -> None:
         """All rounds that are left, the delivery of the model, and the final files.
@@ -98,41 +128,105 @@ class Rounds:
 
     def _meet(self) -> None:
         """Ask every node who it is and whether its data fits the run, before any work is done."""
-        deadline = time.monotonic() + self.config.round_timeout
-        while len(nodes := sorted(self.grid.get_node_ids())) < self._expected():
-            if time.monotonic() > deadline:
-                raise RunFailedError(
-                    f"only {len(nodes)} of {self._expected()} sites connected within "
-                    f"{self.config.round_timeout:g} s; start the missing ones and run again."
-                )
-            time.sleep(0.1)
+        nodes = self._gather()
         plan = self.description.plan(self.config, 1)
         tally = self._ask(nodes, plan, MessageType.QUERY, self.contract.metrics_only(), lambda reply: None)
         for entry in tally.failed + tally.refused:
             log.warning("%s does not take part: %s", entry["site"], entry["reason"])
         if not any(metrics["samples"] for metrics in tally.answered.values()):
-            reasons = "; ".join(entry["reason"] for entry in tally.failed + tally.refused)
+            reasons = tally.reasons()
             raise RunFailedError(f"no site can take part{': ' + reasons if reasons else ''}.")
 
-    def _expected(self) -> int:
-        return self.config.clients if self.simulation_root else self.config.min_clients
+    def _gather(self) -> list[int]:
+        """All connected nodes, as soon as they are enough.
+
+        Raises:
+            RunFailedError: they are not within the quorum's timeout.
+        """
+        wanted = self.config.clients if self.simulation_root else self.config.min_clients
+        patience = self.config.round_timeout if self.simulation_root else self.config.quorum_timeout
+        deadline = time.monotonic() + patience
+        told = -1
+        while len(nodes := sorted(self.grid.get_node_ids())) < wanted:
+            if time.monotonic() > deadline:
+                raise RunFailedError(
+                    f"only {len(nodes)} of {wanted} sites are connected after {patience:g} s; the checkpoint is "
+                    "kept: start the missing ones and run again."
+                )
+            if len(nodes) != told:
+                told = len(nodes)
+                self.say(f"waiting for sites: {told} of at least {wanted} are connected")
+            time.sleep(0.1 if self.simulation_root else 1.0)
+        if not self.simulation_root:
+            self._learn_names()
+        return nodes
+
+    def _learn_names(self) -> None:
+        """Sites are called by the names that their keys were registered under."""
+        names = {node.node_id: node.name for node in self.grid.get_nodes()}
+        for node, name in names.items():
+            if name and list(names.values()).count(name) == 1:
+                self.sites[node] = name
 
     def _round(self, plan: RoundPlan) -> dict[str, Any]:
-        started = time.perf_counter()
-        nodes = sorted(self.grid.get_node_ids())
-        tally = self._ask(
-            nodes, plan, MessageType.TRAIN, self.contract, lambda reply: self.method.fold(plan, reply)
-        )
-        if len(tally.answered) < self.config.min_clients:
-            reasons = "; ".join(entry["reason"] for entry in tally.failed + tally.refused) or "no reply in time"
-            raise RunFailedError(
+        """One round, again and again until enough sites have answered.
+
+        Raises:
+            RunFailedError: they have not within the quorum's timeout.
+        """
+        patience = 0.0 if self.simulation_root else self.config.quorum_timeout
+        deadline: float | None = None
+        snapshot = self.method.snapshot()
+        while True:
+            started = time.perf_counter()
+            tally = self._collect(plan)
+            if len(tally.answered) >= self.config.min_clients:
+                break
+            deadline = deadline or time.monotonic() + patience
+            told = (
                 f"round {plan.round}: {len(tally.answered)} sites answered, min-clients is "
-                f"{self.config.min_clients} ({reasons})."
+                f"{self.config.min_clients} ({tally.reasons() or 'no reply in time'})"
             )
+            if time.monotonic() >= deadline:
+                raise RunFailedError(f"{told}; the checkpoint is kept.")
+            self.say(f"{told}; asking again")
+            self.method = self._new_method()
+            self.method.restore(snapshot)
+            time.sleep(min(AGAIN, max(0.0, deadline - time.monotonic())))
         closing = time.perf_counter()
         outcome = self.method.finish_round(plan)
         tally.server_seconds += time.perf_counter() - closing
         return self._record(plan, tally, outcome, time.perf_counter() - started)
+
+    def _collect(self, plan: RoundPlan) -> Tally:
+        """Ask all sites and fold their replies, except for what is far outside the others."""
+        mode, nodes = self.config.outliers, self._gather()
+        before = self.method.weights()
+        spool = Spool(self.files.folder / ".spool") if mode in {"clip", "refuse"} else None
+        norms: dict[str, float] = {}
+
+        def take(reply: Reply) -> None:
+            norm = None if mode == "ignore" else update_norm(reply, before)
+            if norm is not None:
+                norms[reply.site] = norm
+            if spool is not None:
+                spool.add(reply)
+            else:
+                self.method.fold(plan, reply)
+
+        tally = self._ask(nodes, plan, MessageType.TRAIN, self.contract, take)
+        limits = far_outside(norms, self.config.outlier_factor)
+        tally.outliers = [{"site": site, "norm": norms[site], "limit": limit} for site, limit in limits.items()]
+        for reply in spool.replies() if spool is not None else ():
+            if reply.site in limits and mode == "refuse":
+                told = f"its update's norm {norms[reply.site]:.3g} is far outside the others'"
+                tally.refused.append({"site": reply.site, "reason": told})
+                tally.answered.pop(reply.site)
+                continue
+            if reply.site in limits:
+                reply = clipped(reply, before, norms[reply.site], limits[reply.site])
+            self.method.fold(plan, reply)
+        return tally
 
     def _ask(
         self,
@@ -142,32 +236,47 @@ class Rounds:
         contract: Contract,
         fold: Callable[[Reply], None],
     ) -> Tally:
-        """Send one message to every node and take in the valid replies."""
+        """Send one message to every node that is free, and take in the valid replies."""
         tally = Tally(asked=len(nodes))
-        messages = []
-        for node in nodes:
-            records, curve = ({}, None) if kind == MessageType.QUERY else self._broadcast(plan, node)
-            instruction = Instruction(self.config, plan.round, curve, self.simulation_root)
-            content = server_content(instruction, records)
-            tally.down += content_bytes(content)
-            messages.append(Message(content, dst_node_id=node, message_type=kind, group_id=str(plan.round)))
-        silent = set(nodes)
-        for message in exchange(self.grid, messages, self.config.round_timeout):
-            silent.discard(message.metadata.src_node_id)
+        busy = self.exchange.busy()
+        for node in sorted(set(nodes) & busy.keys()):
+            told = f"still working on its message of round {busy[node]}"
+            tally.failed.append({"site": self._name(node), "reason": told})
+        silent = set(nodes) - busy.keys()
+        for node, message in self.exchange.ask(
+            self._messages(sorted(silent), plan, kind, tally),
+            self.config.round_timeout,
+            quorum=self.config.min_clients,
+            grace=self.config.grace_period,
+        ):
+            silent.discard(node)
             started = time.perf_counter()
-            self._take(message, contract, fold, tally)
+            self._take(node, message, contract, fold, tally)
             tally.server_seconds += time.perf_counter() - started
         for node in sorted(silent):
-            tally.failed.append(
-                {"site": self._name(node), "reason": f"no reply in {self.config.round_timeout:g} s"}
-            )
+            tally.failed.append({"site": self._name(node), "reason": "no reply in time"})
         return tally
+
+    def _messages(self, nodes: list[int], plan: RoundPlan, kind: str, tally: Tally) -> Iterator[Message]:
+        """The round's messages, built one at a time."""
+        for node in nodes:
+            records, curve = ({}, None) if kind == MessageType.QUERY else self._broadcast(plan, node)
+            content = server_content(Instruction(self.config, plan.round, curve, self.simulation_root), records)
+            tally.down += content_bytes(content)
+            yield Message(
+                content,
+                dst_node_id=node,
+                message_type=kind,
+                group_id=str(plan.round),
+                ttl=self.config.round_timeout + SLACK,
+            )
 
     def _broadcast(self, plan: RoundPlan, node: int) -> Any:
         return self.method.broadcast(plan, self._name(node))
 
-    def _take(self, message: Message, contract: Contract, fold: Callable[[Reply], None], tally: Tally) -> None:
-        node = message.metadata.src_node_id
+    def _take(
+        self, node: int, message: Message, contract: Contract, fold: Callable[[Reply], None], tally: Tally
+    ) -> None:
         if message.has_error():
             tally.failed.append({"site": self._name(node), "reason": message.error.reason or "no reason given"})
             return
@@ -211,6 +320,7 @@ class Rounds:
                 "sat_out": sorted(tally.sat_out),
                 "failed": sorted(tally.failed, key=lambda entry: entry["site"]),
                 "refused": sorted(tally.refused, key=lambda entry: entry["site"]),
+                "outliers": tally.outliers,
             },
             "bytes": {"up": tally.up, "down": tally.down},
             "seconds": {
@@ -228,6 +338,18 @@ class Rounds:
         """Give every site the final model; a site that misses this lost nothing but its predictions."""
         plan = self.description.plan(self.config, rounds + 1)
         nodes = sorted(self.grid.get_node_ids())
-        tally = self._ask(nodes, plan, DELIVER, self.contract.metrics_only(), lambda reply: None)
+        counts: dict[str, Counts] = {}
+
+        def fold(reply: Reply) -> None:
+            if TRUTH in reply.records:
+                counts[reply.site] = reply.records[TRUTH]["counts"]
+
+        tally = self._ask(nodes, plan, DELIVER, self.contract.delivery(), fold)
         for entry in tally.failed + tally.refused:
             log.warning("%s did not take the final model: %s", entry["site"], entry["reason"])
+        if counts:
+            shared = self.method.catalogue() is not None
+            self.delivered = {
+                "global": score_dict(global_scores(counts, self.config)) if shared else None,
+                "local": score_dict(local_scores(counts, self.config)),
+            }

@@ -40,6 +40,8 @@ class RunFiles:
     def claim(self, config: RunConfig, *, overwrite: bool) -> bool:
         """Make the folder this run's. Returns whether an interrupted run of the same configuration goes on.
 
+        ``config`` holds what was found in the data, as ``config.json`` does: other classes make another run.
+
         Raises:
             InputError: the folder holds another run, or one that is finished, and ``overwrite`` is not set; or it
                 holds something that is not a run; or it cannot be written.
@@ -64,9 +66,7 @@ class RunFiles:
                 raise InputError(f"{self.folder} is not empty and holds no run; choose another --out.")
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(
-                f"{self.folder} cannot be written ({error.strerror}); choose another --out."
-            ) from None
+            raise InputError(f"{self.folder} cannot be written ({error.strerror}); choose another --out.") from None
         return False
 
     def _clear(self) -> None:
@@ -133,6 +133,7 @@ class RunFiles:
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:
-    """What must agree for a run to be the same; found in the data or about the place, not the run, is left out."""
-    place = {"out", "kind", "sample-shape", "classes", "seen-classes", "tensorboard", "device", "threads"}
+    """What must agree for a run to be the same; what is about the place, not the run, is left out."""
+    place = {"out", "tensorboard", "device", "threads"}
+    place |= {"min-clients", "round-timeout", "grace-period", "quorum-timeout"}
     return {key: value for key, value in config.flat().items() if key not in place}

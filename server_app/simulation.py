@@ -54,7 +54,7 @@ def prepare_simulation(config: RunConfig, files: RunFiles, *, overwrite: bool) -
         raise InputError(
             f"setting min-clients={config.min_clients} exceeds the {config.clients} clients; lower it or add clients."
         )
-    if files.claim(config, overwrite=overwrite) and files.sites.exists():
+    if files.claim(resolved, overwrite=overwrite) and files.sites.exists():
         return resolved
     materialise_sites(dataset, split, files.sites)
     files.write_config(resolved)

@@ -20,8 +20,7 @@ def communities(edges: Edges, resolution: float, *, seed: int, trials: int = 1) 
     if len(edges.source):
         search = Infomap(two_level=True, silent=True, seed=seed + 1, num_trials=trials, markov_time=resolution)
         search.add_links(np.column_stack([edges.source, edges.target, edges.weight]))
-        search.run()
-        for node, module in search.get_modules().items():
+        for node, module in search.run().modules().items():
             community[node] = module
     alone = np.flatnonzero(community < 0)
     community[alone] = community.max(initial=0) + 1 + np.arange(len(alone))

@@ -93,7 +93,7 @@ def _supervised(
     network: Network, z: Tensor, p: Tensor, labels: Tensor, options: TrainingOptions
 ) -> dict[str, Tensor]:
     known = labels >= 0
-    if not known.any() or not options.supervised_weight:
+    if not known.any() or not options.supervised_weight or not (options.supcon or options.cross_entropy):
         return {}
     term = z.new_zeros(())
     if options.supcon:

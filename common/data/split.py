@@ -39,7 +39,7 @@ def split_federation(
 
     Seen classes are the first half in natural order unless given. Of each, ``labelled_fraction`` (rounded,
     at least one sample unless it is 0) is labelled. Samples whose label the file does not hold are spread
-    evenly and stay unlabelled. The same arguments give the same split. Raises InputError for arguments out
+    evenly and stay unlabelled; a file without labels has no classes. The same arguments give the same split. Raises InputError for arguments out
     of range, unknown classes, and data that cannot be split.
     """
     _check(dataset, clients, alpha, seed, labelled_fraction)
@@ -70,6 +70,8 @@ def choose_seen(classes: tuple[str, ...], asked: tuple[str, ...], source: str) -
 
     Raises InputError if one asked for is not among ``classes``.
     """
+    if not classes and asked:
+        raise InputError(f"{source} holds no labels, so '{asked[0]}' cannot be a seen class; leave seen-classes out.")
     for name in asked:
         if name not in classes:
             raise InputError(f"{source} has no class '{name}' to be a seen class; {nearest(name, classes)}")
@@ -80,6 +82,8 @@ def _deal(
     rows: NDArray[np.int64], classes: NDArray[np.int64], clients: int, alpha: float, seed: int
 ) -> list[NDArray[np.int64]]:
     """``rows`` in one part a client. The partitioner slices every class in the order it gets it."""
+    if len(rows) < clients:
+        return [rows[k::clients] for k in range(clients)]
     from datasets import Dataset as Table
     from flwr_datasets.partitioner import DirichletPartitioner
 
@@ -97,7 +101,7 @@ def _deal(
 
 
 def _check(dataset: Dataset, clients: int, alpha: float, seed: int, labelled_fraction: float) -> None:
-    n, known = len(dataset), sum(label is not None for label in dataset.labels)
+    n = len(dataset)
     source = dataset.source
     if not (math.isfinite(alpha) and alpha > 0):
         raise InputError(f"alpha is {alpha} but must be a number above 0; 0.2 is strongly uneven, 100 even.")
@@ -109,13 +113,5 @@ def _check(dataset: Dataset, clients: int, alpha: float, seed: int, labelled_fra
         raise InputError(f"{clients} clients make no federation; ask for at least 1.")
     if n < 2:
         raise InputError(f"{source} holds one sample, which cannot be split; a simulation needs at least 2.")
-    if known == 0:
-        raise InputError(
-            f"{source} holds no labels; a simulation needs them to hide some and to score what it discovers, "
-            "so give it a labelled file, or name the column with --set label-column=NAME."
-        )
-    if clients > known:
-        raise InputError(
-            f"{source} holds {known} labelled samples, too few for {clients} clients; "
-            f"ask for at most {known}."
-        )
+    if clients > n:
+        raise InputError(f"{source} holds {n} samples, too few for {clients} clients; ask for at most {n}.")

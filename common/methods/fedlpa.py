@@ -6,7 +6,7 @@ from pydantic import Field
 
 from common.contract import Contract
 from common.methods.options import AlignmentOptions, DiscoveryOptions, TrainingOptions
-from common.methods.records import CATALOGUE, COMMON_METRICS, WEIGHTS, catalogue_specs, truth_specs, weight_specs
+from common.methods.records import CATALOGUE, COMMON_METRICS, TRUTH, WEIGHTS, catalogue_specs, truth_specs, weight_specs
 from common.methods.schedule import RoundPlan, plan_round
 
 if TYPE_CHECKING:
@@ -51,9 +51,10 @@ def contract(config: "RunConfig") -> Contract:
 
     optional = truth_specs(config)
     if options_of(config).share_categories:
-        optional[CATALOGUE] = catalogue_specs(feature_width(config))
+        optional[CATALOGUE] = catalogue_specs(feature_width(config), len(config.seen_classes))
     return Contract(
         required={WEIGHTS: weight_specs(config, len(config.seen_classes))},
         optional=optional,
         metrics=COMMON_METRICS,
+        at_delivery=(TRUTH,),
     )

@@ -17,15 +17,15 @@ def kebab(name: str) -> str:
 class Options(BaseModel):
     """Frozen, strict about unknown keys, read and written with kebab-case keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=kebab, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=kebab, populate_by_name=True, allow_inf_nan=False
+    )
 
 
 class TrainingOptions(Options):
     """Local training of the representation."""
 
-    warmup_rounds: int | None = Field(
-        None, ge=0, description="rounds of warm-up; unset: 60 % of the rounds that train"
-    )
+    warmup_rounds: int | None = Field(None, ge=0, description="rounds of warm-up; unset: 60 % of the rounds that train")
     local_epochs: int = Field(2, ge=1, le=100, description="passes over a site's samples in a round")
     batch_size: int = Field(64, ge=2, le=65536)
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="sgd: momentum 0.9, as in SimGCD")
@@ -34,9 +34,7 @@ class TrainingOptions(Options):
     weight_decay: float = Field(1e-4, ge=0, le=1, description="on matrices only")
     contrastive_weight: float = Field(1.0, ge=0, description="0 removes InfoNCE")
     contrastive_temperature: float = Field(0.2, gt=0, le=10)
-    supervised_weight: float = Field(
-        0.15, ge=0, le=1, description="lambda: share of the supervised terms in the loss"
-    )
+    supervised_weight: float = Field(0.15, ge=0, le=1, description="lambda: share of the supervised terms in the loss")
     supcon: bool = Field(True, description="supervised contrastive term on labelled samples")
     cross_entropy: bool = Field(True, description="cross-entropy of the seen-class head on labelled samples")
     positives: Literal["neighbours", "views"] = Field(

@@ -21,7 +21,7 @@ MOST_CATEGORIES = 1024
 
 UNIT = ScalarSpec(0.0, 1.0)
 LOSS = ScalarSpec(-1e4, 1e4)
-COUNT = ScalarSpec(0, 2**40)
+COUNT = ScalarSpec(0, 2**40, whole=True)
 SECONDS = ScalarSpec(0, 1e7)
 
 COMMON_METRICS = {
@@ -55,12 +55,12 @@ def weight_specs(config: "RunConfig", head_rows: int) -> dict[str, ArraySpec]:
     return {name: ArraySpec("float32", tuple(tensor.shape)) for name, tensor in travelling(network).items()}
 
 
-def catalogue_specs(width: int) -> dict[str, ArraySpec]:
-    """The declaration of category rows of ``width`` features."""
+def catalogue_specs(width: int, seen: int) -> dict[str, ArraySpec]:
+    """The declaration of category rows of ``width`` features, named after ``seen`` classes or novel."""
     return {
         "rows": ArraySpec("float32", (None, width), MOST_CATEGORIES),
-        "counts": ArraySpec("int64", (None,), MOST_CATEGORIES),
-        "names": ArraySpec("int64", (None,), MOST_CATEGORIES),
+        "counts": ArraySpec("int64", (None,), MOST_CATEGORIES, low=1, high=2**40),
+        "names": ArraySpec("int64", (None,), MOST_CATEGORIES, low=-1, high=seen - 1),
     }
 
 
@@ -68,4 +68,4 @@ def truth_specs(config: "RunConfig") -> dict[str, dict[str, ArraySpec]]:
     """The benchmark's count matrix; declared only where the run is a simulation that knows the truth."""
     if not config.classes:
         return {}
-    return {TRUTH: {"counts": ArraySpec("int64", (None, len(config.classes)), MOST_CATEGORIES)}}
+    return {TRUTH: {"counts": ArraySpec("int64", (None, len(config.classes)), MOST_CATEGORIES, low=0, high=2**40)}}

@@ -27,8 +27,9 @@ class RoundPlan:
 
 
 def cosine(step: int, steps: int, peak: float, floor: float = 1e-5) -> float:
-    """Cosine decay from ``peak`` at step 0 towards ``floor`` at step ``steps``."""
-    return peak * 0.5 * (1 + math.cos(math.pi * step / max(1, steps))) + floor
+    """Cosine decay from ``peak`` at step 0 to ``floor`` at step ``steps``; flat where the peak is lower still."""
+    low = min(floor, peak)
+    return low + (peak - low) * 0.5 * (1 + math.cos(math.pi * step / max(1, steps)))
 
 
 def plan_round(

@@ -1,31 +1,27 @@
 """Baseline ``fedavg-simgcd`` (METHODS 1.7): SimGCD's parametric head, told K, averaged by FedAvg."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from common.contract import Contract
 from common.errors import InputError
 from common.methods.options import AlignmentOptions, TrainingOptions
-from common.methods.records import COMMON_METRICS, WEIGHTS, truth_specs, weight_specs
+from common.methods.records import COMMON_METRICS, TRUTH, WEIGHTS, truth_specs, weight_specs
 from common.methods.schedule import RoundPlan, plan_round
 
 if TYPE_CHECKING:
-    from typing import Literal
-
     from common.config import RunConfig
 
 
 class SimGCDOptions(TrainingOptions, AlignmentOptions):
     """Settings of SimGCD; defaults as published (ICCV 2023) where they carry over to small models."""
 
-    categories: int | None = Field(
-        None, ge=1, le=1024, description="K; unset: told from the truth (simulation only)"
-    )
-    positives: "Literal['neighbours', 'views']" = "views"
+    categories: int | None = Field(None, ge=1, le=1024, description="K; unset: told from the truth (simulation only)")
+    positives: Literal["neighbours", "views"] = "views"
     supervised_weight: float = Field(0.35, ge=0, le=1)
     contrastive_temperature: float = Field(1.0, gt=0, le=10)
-    prior: "Literal['local', 'uniform']" = "uniform"
+    prior: Literal["local", "uniform"] = "uniform"
     prior_weight: float = Field(1.0, ge=0)
     teacher_temperature: float = Field(0.04, gt=0, le=10)
     teacher_temperature_start: float | None = Field(0.07, gt=0, le=10)
@@ -73,4 +69,5 @@ def contract(config: "RunConfig") -> Contract:
         required={WEIGHTS: weight_specs(config, head_rows(config))},
         optional=truth_specs(config),
         metrics=COMMON_METRICS,
+        at_delivery=(TRUTH,),
     )

@@ -12,8 +12,8 @@ from common.methods.records import CATALOGUE, TRUTH, WEIGHTS
 from common.methods.schedule import RoundPlan
 from common.metrics.discovery import Counts
 from server_app.matching import keep_numbers, match_rows
-from server_app.mean import RunningMean
 from server_app.method import Arrays, Outcome, Reply, Snapshot
+from server_app.robust import make_aggregate
 from server_app.scoring import global_scores, local_scores, score_dict
 from server_app.weights import initial_weights
 
@@ -34,7 +34,7 @@ class FedLPAServer:
         self._reset()
 
     def _reset(self) -> None:
-        self._mean = RunningMean()
+        self._mean = make_aggregate(self.config)
         self._curves: dict[str, tuple[NDArray[np.float64], int]] = {}
         self._rows: dict[str, Arrays] = {}
         self._counts: dict[str, Counts] = {}
@@ -53,7 +53,7 @@ class FedLPAServer:
         self._mean.add(reply.records[WEIGHTS], reply.samples)
         if "calibration-curve" in reply.metrics:
             curve = np.asarray(reply.metrics["calibration-curve"], dtype=np.float64)
-            self._curves[reply.site] = (curve, int(reply.metrics["calibration-labels"]))
+            self._curves[reply.site] = (curve, int(reply.metrics.get("calibration-labels", 0)))
         if CATALOGUE in reply.records:
             self._rows[reply.site] = reply.records[CATALOGUE]
         if TRUTH in reply.records:

@@ -29,7 +29,8 @@ class LocalInfomapServer:
         """Counts and number of concepts by site."""
         if TRUTH in reply.records:
             self._counts[reply.site] = reply.records[TRUTH]["counts"]
-        self._concepts[reply.site] = int(reply.metrics["concepts"])
+        if "concepts" in reply.metrics:
+            self._concepts[reply.site] = int(reply.metrics["concepts"])
 
     def finish_round(self, plan: RoundPlan) -> Outcome:
         """The local scores."""

@@ -11,8 +11,8 @@ from common.methods.records import TRUTH, WEIGHTS
 from common.methods.schedule import RoundPlan
 from common.methods.simgcd import head_rows
 from common.metrics.discovery import Counts
-from server_app.mean import RunningMean
 from server_app.method import Arrays, Outcome, Reply, Snapshot
+from server_app.robust import make_aggregate
 from server_app.scoring import global_scores, local_scores, score_dict
 from server_app.weights import initial_weights
 
@@ -27,7 +27,7 @@ class SimGCDServer:
         self._reset()
 
     def _reset(self) -> None:
-        self._mean = RunningMean()
+        self._mean = make_aggregate(self.config)
         self._counts: dict[str, Counts] = {}
 
     def broadcast(self, plan: RoundPlan, site: str) -> tuple[dict[str, Arrays], tuple[float, ...] | None]:

@@ -35,9 +35,7 @@ def build_report(run: Path, features: Features | None = None) -> Path:
     """
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(
         percent=words.percent,
         size=words.size,
@@ -47,11 +45,9 @@ def build_report(run: Path, features: Features | None = None) -> Path:
     )
     environment.globals["plural"] = words.plural
     read = read_run(run)
-    page = environment.from_string(PAGE).render(
-        style=STYLE, **_run_parts(read), **_sample_parts(read, features)
-    )
+    page = environment.from_string(PAGE).render(style=STYLE, **_run_parts(read), **_sample_parts(read, features))
     target = run / "report.html"
-    write_text(target, page)
+    write_text(target, page.strip() + "\n")
     return target
 
 
@@ -93,9 +89,7 @@ def _run_parts(run: Run) -> dict[str, Any]:
         "down": number(wire.get("down_bytes_per_client_round")),
         "full_model": number(wire.get("full_model_bytes")),
         "seconds_total": total_seconds(run),
-        "seconds": [
-            (name, value) for name, key in _SECONDS.items() if (value := number(seconds.get(key))) is not None
-        ],
+        "seconds": [(name, value) for name, key in _SECONDS.items() if (value := number(seconds.get(key))) is not None],
         "participation": participation(run.rounds),
         "config": [(key, _setting(value)) for key, value in run.config.items()],
         "is_graph": run.setting("method") == "fedlog" or "unseen_node" in run.final,
@@ -124,9 +118,7 @@ def _sample_parts(run: Run, features: Features | None) -> dict[str, Any]:
     matched = confusion([samples.truth[row] for row in rows], [samples.category[row] for row in rows])
     classes = _classes(samples, matched)
     novel = _novel(samples)
-    looks = category_looks(
-        _majorities(samples, _category_order(samples, matched, novel)), class_looks(classes)
-    )
+    looks = category_looks(_majorities(samples, _category_order(samples, matched, novel)), class_looks(classes))
     return {
         "samples": samples,
         "maps": _maps(samples, classes, looks, features),
@@ -153,14 +145,10 @@ def _maps(
         unknown = "not known"
         names = [samples.truth[row] or unknown for row in rows]
         truth_looks = {**class_looks(classes), unknown: embedding_map.UNKNOWN}
-        svg, legend = embedding_map.draw(
-            points, names, truth_looks, "Map of the embedding coloured by true class"
-        )
+        svg, legend = embedding_map.draw(points, names, truth_looks, "Map of the embedding coloured by true class")
         panels.append({"title": "Coloured by truth", "svg": svg, "legend": legend})
     names = [samples.category[row] for row in rows]
-    svg, legend = embedding_map.draw(
-        points, names, looks, "Map of the embedding coloured by discovered category"
-    )
+    svg, legend = embedding_map.draw(points, names, looks, "Map of the embedding coloured by discovered category")
     panels.append({"title": "Coloured by discovered category", "svg": svg, "legend": legend})
     return panels
 
@@ -205,18 +193,14 @@ def _matrix(matched: Confusion, seen: set[str], novel: dict[str, bool]) -> HeatT
     )
 
 
-def _by_site(
-    samples: Samples, rows: NDArray[np.int64], order: list[str], novel: dict[str, bool]
-) -> HeatTable:
+def _by_site(samples: Samples, rows: NDArray[np.int64], order: list[str], novel: dict[str, bool]) -> HeatTable:
     occurring = {samples.category[row] for row in rows}
     names = [name for name in order if name in occurring]
     column = {name: index for index, name in enumerate(names)}
     counts = np.zeros((len(samples.sites), len(names)), dtype=np.int64)
     for row in rows.tolist():
         counts[samples.site[row], column[samples.category[row]]] += 1
-    return heat_table(
-        counts, [(site, False) for site in samples.sites], [(name, novel[name]) for name in names]
-    )
+    return heat_table(counts, [(site, False) for site in samples.sites], [(name, novel[name]) for name in names])
 
 
 def _model_categories(run: Run) -> list[dict[str, Any]]:

@@ -50,10 +50,7 @@ class Look:
 def class_looks(classes: tuple[str, ...]) -> dict[str, Look]:
     """A look for each class; after ten classes the colours come again with another mark."""
     size = len(CLASSES)
-    return {
-        name: Look(CLASSES[index % size], MARKS[index // size % len(MARKS)])
-        for index, name in enumerate(classes)
-    }
+    return {name: Look(CLASSES[index % size], MARKS[index // size % len(MARKS)]) for index, name in enumerate(classes)}
 
 
 def category_looks(majorities: dict[str, str | None], classes: dict[str, Look]) -> dict[str, Look]:
@@ -81,7 +78,7 @@ def tint(share: float) -> str:
 
 def on_tint(share: float) -> str:
     """Text colour with enough contrast on ``tint(share)``."""
-    return "#ffffff" if share > 0.45 else INK
+    return "#ffffff" if share > 0.6 else INK
 
 
 def _blend(start: tuple[int, int, int], end: tuple[int, int, int], depth: float) -> str:

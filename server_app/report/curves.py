@@ -26,10 +26,7 @@ def score_charts(records: Records, shaded: Sequence[Phase]) -> list[Chart]:
     charts = [
         line_chart(
             f"{title(scope)} accuracy",
-            [
-                _line(score_name(key), records, _reader("scores", scope, key), index)
-                for index, key in enumerate(keys)
-            ],
+            [_line(score_name(key), records, _reader("scores", scope, key), index) for index, key in enumerate(keys)],
             shaded,
             unit="share",
         )
@@ -82,7 +79,7 @@ def concept_chart(records: Records, shaded: Sequence[Phase]) -> Chart | None:
     )
     # Truth is known before anything is found; a line without the thing it is compared with says nothing.
     lines = [*sites, found, true] if sites or found.points else []
-    return line_chart("Concepts of each site, and categories", lines, shaded)
+    return line_chart("Concepts of each site, and categories", lines, shaded, unit="count")
 
 
 def health_charts(records: Records, shaded: Sequence[Phase]) -> list[Chart]:
@@ -118,8 +115,7 @@ def time_chart(records: Records, shaded: Sequence[Phase]) -> Chart | None:
     }
     found = dict.fromkeys(key for record in records for key in record.get("seconds") or {})
     lines = [
-        _line(names.get(key, title(key)), records, _reader("seconds", key), index)
-        for index, key in enumerate(found)
+        _line(names.get(key, title(key)), records, _reader("seconds", key), index) for index, key in enumerate(found)
     ]
     return line_chart("Seconds a round", lines, shaded)
 

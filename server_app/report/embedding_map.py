@@ -13,8 +13,9 @@ from server_app.report.colours import MARKS, MIXED, Look
 WIDTH, HEIGHT, MARGIN = 460, 420, 16
 UNKNOWN = Look(MIXED, MARKS[0])
 FEWEST = 10
+MOST_NAMED = 24
 LEAST_NAMED = 0.012
-"""Smaller groups are named in the legend only."""
+"""Smaller groups, and more of them, are named in the legend only."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,7 @@ class Entry:
     mark: Markup
 
 
-def place(
-    data: Dataset, features: Callable[[Dataset], NDArray[np.float32]] | None
-) -> NDArray[np.float64] | None:
+def place(data: Dataset, features: Callable[[Dataset], NDArray[np.float32]] | None) -> NDArray[np.float64] | None:
     """Positions ``[n, 2]`` in the picture's pixels by t-SNE; None for fewer than ten samples.
 
     The features are normalised to length 1 and centred, as discovery sees them. Without ``features`` the
@@ -38,6 +37,7 @@ def place(
         return None
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     given = data.x.reshape(len(data), -1) if features is None else features(data)
     vectors = np.nan_to_num(np.asarray(given, dtype=np.float64).reshape(len(data), -1))
@@ -51,7 +51,10 @@ def place(
     if vectors.shape[1] > 1 and vectors[:, 0].std() > 0:
         start = PCA(2, random_state=0).fit_transform(vectors)
         start *= 1e-4 / max(float(start[:, 0].std()), 1e-12)
-    points = TSNE(perplexity=perplexity, init=start.astype(np.float32), random_state=0).fit_transform(vectors)
+    tsne = TSNE(perplexity=perplexity, init=start.astype(np.float32), max_iter=750, random_state=0)
+    # Its threads wait by spinning: on a busy machine two take six times as long as one.
+    with threadpool_limits(1):
+        points = tsne.fit_transform(vectors)
     return _fit(np.asarray(points, dtype=np.float64))
 
 
@@ -74,12 +77,13 @@ def draw(
                 look.colour, shapes, name, f"{len(own):,}"
             )
         )
-        if len(own) >= LEAST_NAMED * len(points):
-            middles.append((*_densest(own), name))
+        middles.append((*_densest(own), name))
         legend.append(Entry(name, len(own), swatch(look)))
+    largest = sorted(legend, key=lambda entry: -entry.samples)[:MOST_NAMED]
+    named = {entry.name for entry in largest if entry.samples >= LEAST_NAMED * len(points)}
     texts = [
         Markup('<text x="{}" y="{}">{}</text>').format(f"{x:.0f}", f"{y:.0f}", _short(name))
-        for x, y, name in _spread(middles)
+        for x, y, name in _spread([place for place in middles if place[2] in named])
     ]
     svg = Markup('<svg class="map" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
         WIDTH, HEIGHT, label, Markup("").join(groups), Markup("").join(texts)
@@ -90,9 +94,9 @@ def draw(
 def swatch(look: Look) -> Markup:
     """A class's mark, small, for legends and headings."""
     shape = _shape(look.mark, 6, 6, 4.6)
-    return Markup(
-        '<svg class="swatch" viewBox="0 0 12 12" aria-hidden="true"><path fill="{}" d="{}"/></svg>'
-    ).format(look.colour, shape)
+    return Markup('<svg class="swatch" viewBox="0 0 12 12" aria-hidden="true"><path fill="{}" d="{}"/></svg>').format(
+        look.colour, shape
+    )
 
 
 def _fit(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -133,7 +137,8 @@ def _shape(mark: str, x: float, y: float, r: float) -> str:
     if mark == "square":
         return f"M{x - 0.85 * r:.1f} {y - 0.85 * r:.1f}h{1.7 * r:.1f}v{1.7 * r:.1f}h{-1.7 * r:.1f}z"
     if mark == "diamond":
-        return f"M{x:.1f} {y - 1.2 * r:.1f}l{r:.1f} {1.2 * r:.1f}l{-r:.1f} {1.2 * r:.1f}l{-r:.1f} {-1.2 * r:.1f}z"
+        half = f"{1.2 * r:.1f}"
+        return f"M{x:.1f} {y - 1.2 * r:.1f}l{r:.1f} {half}l{-r:.1f} {half}l{-r:.1f} -{half}z"
     if mark == "cross":
         arm = 0.36 * r
         return (

@@ -44,14 +44,17 @@ def heat_table(
     columns: Sequence[tuple[str, bool]],
     matched: int = 0,
 ) -> HeatTable:
-    """Tint ``counts`` ``[rows, columns]``; the first ``matched`` cells of the diagonal are marked."""
+    """Tint ``counts`` ``[rows, columns]``; the first ``matched`` cells of the diagonal are marked.
+
+    The highest share of the table has the deepest tint.
+    """
     built: list[Row] = []
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    highest = max(float(shares.max(initial=0.0)), 1e-9)
     for i, (name, novel) in enumerate(rows):
-        total = int(counts[i].sum())
-        shares = [int(value) / total if total else 0.0 for value in counts[i]]
         cells = tuple(
-            Cell(int(value), share, tint(share), on_tint(share), i == j < matched)
-            for j, (value, share) in enumerate(zip(counts[i], shares, strict=True))
+            Cell(int(value), float(share), tint(share / highest), on_tint(share / highest), i == j < matched)
+            for j, (value, share) in enumerate(zip(counts[i], shares[i], strict=True))
         )
-        built.append(Row(name, novel, cells, total))
+        built.append(Row(name, novel, cells, int(counts[i].sum())))
     return HeatTable(tuple(columns), tuple(built))

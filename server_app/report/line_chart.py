@@ -1,5 +1,6 @@
 """One line chart over the rounds as an inline SVG, with the phases shaded."""
 
+import hashlib
 import io
 import math
 import re
@@ -67,7 +68,7 @@ def line_chart(
 ) -> Chart | None:
     """Draw ``lines``; None if none of them has a point.
 
-    ``unit`` is "share" (axis up to 100 %), "bytes" or "number" (axis from 0).
+    ``unit`` is "share" (axis up to 100 %), "bytes", "count" or "number" (axis from 0).
     """
     lines = [line for line in lines if line.points]
     if not lines:
@@ -77,10 +78,8 @@ def line_chart(
 
     figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
     axes = figure.add_axes((0.105, 0.115, 0.88, 0.86))
-    for phase in shaded:
-        axes.axvspan(
-            phase.first - 0.5, phase.last + 0.5, color=PHASES.get(phase.name, OTHER_PHASE), lw=0, zorder=0
-        )
+    for phase in shaded if len({phase.name for phase in shaded}) > 1 else ():
+        axes.axvspan(phase.first - 0.5, phase.last + 0.5, color=PHASES.get(phase.name, OTHER_PHASE), lw=0, zorder=0)
     for line in lines:
         sparse = len(line.points) <= 12
         axes.plot(
@@ -100,12 +99,13 @@ def line_chart(
         # Down to the ten per cent below the lowest: good scores differ by a few points only.
         axes.set_ylim(max(0.0, math.floor((bottom - 0.02) * 10) / 10), max(1.0, top))
     else:
-        axes.set_ylim(min(0.0, bottom * 1.05), max(top, 1e-9) * 1.08)
+        axes.set_ylim(min(0.0, bottom * 1.05), (top if top > 0 else 1.0) * 1.08)
     axes.set_xticks(_ticks(shaded[0].first, shaded[-1].last))
-    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=unit == "count"))
     formats: dict[str, Callable[[float, int], str]] = {
         "share": lambda value, _: percent(value, 0),
         "bytes": lambda value, _: size(value).replace(".0", ""),
+        "count": lambda value, _: f"{value:,.0f}",
         "number": lambda value, _: f"{value:,g}",
     }
     axes.yaxis.set_major_formatter(FuncFormatter(formats[unit]))
@@ -128,9 +128,7 @@ def _ticks(first: int, last: int) -> list[int]:
     """The first round, the last one, and round numbers between them."""
     span = last - first
     step = next(step * 10**power for power in range(9) for step in (1, 2, 5) if span <= 8 * step * 10**power)
-    between = [
-        tick for tick in range(step, last, step) if tick - first >= step / 2 and last - tick >= step / 2
-    ]
+    between = [tick for tick in range(step, last, step) if tick - first >= step / 2 and last - tick >= step / 2]
     return sorted({first, *between, last})
 
 
@@ -138,14 +136,15 @@ def _to_svg(figure: Any, label: str) -> Markup:
     """The figure as SVG whose text takes the page's font and whose ids do not meet another figure's."""
     import matplotlib
 
-    name = re.sub(r"[^a-z]+", "-", label.lower())[:60]
     target = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "report"}):
         figure.savefig(target, format="svg", transparent=True)
     drawing = target.getvalue()
     body = drawing[drawing.index(">", drawing.index("<svg")) + 1 : drawing.rindex("</svg>")]
-    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    # Its style sheet would apply to the whole page.
+    body = re.sub(r"<(metadata|style)\b.*?</\1>", "", body, flags=re.DOTALL)
     body = re.sub(r'style="[^"]*?text-anchor: (\w+)[^"]*?fill: ([^";]+)[^"]*"', _text_style, body)
+    name = "chart-" + hashlib.sha256(f"{label} {body}".encode()).hexdigest()[:12]
     body = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', body)
     body = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", body)
     body = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{name}-\1"', body)

@@ -17,13 +17,14 @@ PAGE = """\
 {% endmacro %}
 {% macro heat(table, corner, across) %}
 <div class="scroll" tabindex="0">
-<table class="heat">
+<table class="heat{{ ' dense' if table.columns|length > 25 }}">
   <thead>
     <tr><td></td><th class="axis" colspan="{{ table.columns|length + 1 }}">{{ across }}</th></tr>
     <tr>
       <th scope="col" class="axis">{{ corner }}</th>
       {% for name, novel in table.columns %}
-      <th scope="col"><div class="up{{ ' novel-name' if novel }}" title="{{ name }}">{{ name }}</div></th>
+      <th scope="col"><div class="{{ 'up' if name|length > 3 }}{{ ' novel-name' if novel }}"
+        title="{{ name }}">{{ name }}</div></th>
       {% endfor %}
       <th scope="col"><div class="up axis">samples</div></th>
     </tr>
@@ -31,7 +32,8 @@ PAGE = """\
   <tbody>
     {% for row in table.rows %}
     <tr>
-      <th scope="row"{% if row.novel %} class="novel-name"{% endif %} title="{{ row.name }}">{{ row.name }}</th>
+      <th scope="row"{% if row.novel %} class="novel-name"{% endif %}
+        title="{{ row.name }}">{{ row.name }}</th>
       {% for cell in row.cells %}
       {% if cell.count %}
       <td{% if cell.matched %} class="match"{% endif +%}
@@ -48,8 +50,10 @@ PAGE = """\
 </table>
 </div>
 {% endmacro %}
-{% macro tag(novel) %}<span class="tag{{ ' novel' if novel }}">{{ 'novel' if novel else 'seen' }}</span>{% endmacro %}
-{% macro bar(share) %}<span class="bar"><i style="width:{{ '%.1f'|format(100 * share) }}%"></i></span>{% endmacro %}
+{% macro tag(novel) %}<span
+  class="tag{{ ' novel' if novel }}">{{ 'novel' if novel else 'seen' }}</span>{% endmacro %}
+{% macro bar(share) %}<span class="bar"><i
+  style="width:{{ '%.1f'|format(100 * share) }}%"></i></span>{% endmacro %}
 {% set private %}
 This run kept no copy of the sites’ samples: in a real deployment data, truth and predictions stay at the
 institutions, so the parts that need them are left out here.
@@ -72,8 +76,8 @@ institutions, so the parts that need them are left out here.
   {% if tiles %}
   <ul class="tiles">
     {% for tile in tiles %}
-    <li><b>{{ tile.value }}</b><span>{{ tile.name }}</span>
-      {%- if tile.note %}<small>{{ tile.note }}</small>{% endif %}</li>
+    <li><b>{{ tile.value }}</b> <span>{{ tile.name }}</span>
+      {%- if tile.note %} <small>{{ tile.note }}</small>{% endif %}</li>
     {% endfor %}
   </ul>
   {% endif %}
@@ -95,18 +99,18 @@ institutions, so the parts that need them are left out here.
 <section id="scores">
   <h2>Scores</h2>
   {% if scores %}
-  <p class="lead">Accuracy of the last round’s model after the best one-to-one matching of categories to true
-    classes.</p>
+  <p class="lead">Accuracy of the last round’s model
+    {%- if not is_graph %} after the best one-to-one matching of categories to true classes{% endif %}.</p>
   <div class="scroll" tabindex="0">
   <table class="plain scores">
     <thead><tr><th scope="col">Scope</th>
       {% for name, hint in scores.columns %}
-      <th scope="col">{{ name }}{% if hint %}<small>{{ hint }}</small>{% endif %}</th>
+      <th scope="col">{{ name }}{% if hint %} <small>{{ hint }}</small>{% endif %}</th>
       {% endfor %}
     </tr></thead>
     <tbody>
       {% for (name, hint), cells in scores.rows %}
-      <tr><th scope="row">{{ name }}{% if hint %}<small>{{ hint }}</small>{% endif %}</th>
+      <tr><th scope="row">{{ name }}{% if hint %} <small>{{ hint }}</small>{% endif %}</th>
         {% for cell in cells %}
         <td>{{ cell|percent }}{% if cell is not none %}{{ bar(cell) }}{% endif %}</td>
         {% endfor %}
@@ -133,9 +137,12 @@ institutions, so the parts that need them are left out here.
 <section id="map">
   <h2>Map of the embedding</h2>
   {% if maps %}
-  <p class="lead">{{ samples.map_rows|length|count }} samples, drawn evenly over all sites and placed by t-SNE of the
-    {{ "model’s features" if of_features else "input" }}, so that similar samples lie close together. Both maps show
-    the same points{% if maps|length == 2 %}; a category has the colour of the class that most of its samples belong
+  <p class="lead">{{ samples.map_rows|length|count }} samples, drawn evenly over all sites and placed by
+    t-SNE of the
+    {{ "model’s features" if of_features else "input" }}, so that similar samples lie close together. Both
+      maps show
+    the same points{% if maps|length == 2 %}; a category has the colour of the class that most of its
+      samples belong
     to{% endif %}.</p>
   <div class="grid">
     {% for map in maps %}
@@ -153,7 +160,8 @@ institutions, so the parts that need them are left out here.
   <p class="lead">The sites hold too few samples to draw a map.</p>
   {% endif %}
   {% if incomplete %}
-  <p class="note">Left out, because a file of theirs is missing or they hold no samples: {{ incomplete|join(", ") }}.</p>
+  <p class="note">Left out, because a file of theirs is missing or they hold no samples:
+    {{ incomplete|join(", ") }}.</p>
   {% endif %}
 </section>
 {% endif %}
@@ -181,7 +189,8 @@ institutions, so the parts that need them are left out here.
 {% if matrix %}
 <section id="confusion">
   <h2>Truth and categories</h2>
-  <p class="lead">How the {{ scored|count }} unlabelled samples of each true class are spread over the discovered
+  <p class="lead">How the {{ scored|count }} unlabelled samples of each true class are spread over the
+    discovered
     categories. Outlined cells are the one-to-one matching over the samples shown here; they hold
     {{ share_right|percent }} of them. Cells are tinted by their share of the row; names of
     <span class="novel-name">novel</span> classes and categories are brown.</p>
@@ -192,8 +201,10 @@ institutions, so the parts that need them are left out here.
 <section id="categories">
   <h2>Categories</h2>
   {% if described and kind == "images" %}
-  <p class="lead">The most confident unlabelled samples of each category, taken from as many sites as possible.
-    {%- if matrix %} A dashed red frame marks a sample whose true class is not the category’s most frequent one.
+  <p class="lead">The most confident unlabelled samples of each category, taken from as many sites as
+    possible.
+    {%- if matrix %} A dashed red frame marks a sample whose true class is not the category’s most frequent
+      one.
     {%- endif %}</p>
   {% for category in described %}
   <article class="category">
@@ -238,8 +249,9 @@ institutions, so the parts that need them are left out here.
   {% elif model_categories %}
   <p class="lead">The categories that the model knows. {{ private }}</p>
   <div class="scroll" tabindex="0">
-  <table class="plain">
-    <thead><tr><th scope="col">Category</th><th scope="col">Kind</th><th scope="col" class="num">Samples</th></tr></thead>
+  <table class="plain narrow">
+    <thead><tr><th scope="col">Category</th><th scope="col">Kind</th><th scope="col"
+      class="num">Samples</th></tr></thead>
     <tbody>
       {% for category in model_categories %}
       <tr><th scope="row">{{ category.name|default("–")|printable }}</th>
@@ -257,7 +269,8 @@ institutions, so the parts that need them are left out here.
 {% if by_site %}
 <section id="sites">
   <h2>Categories by site</h2>
-  <p class="lead">How many unlabelled samples of each category every site holds. Cells are tinted by their share of
+  <p class="lead">How many unlabelled samples of each category every site holds. Cells are tinted by their
+    share of
     the site: the more uneven a row, the more one-sided that site’s data.</p>
   {{ heat(by_site, "Site", "Discovered category") }}
 </section>
@@ -273,12 +286,15 @@ institutions, so the parts that need them are left out here.
   {% endif %}
   <div class="grid tables">
   <table class="plain">
-    <thead><tr><th scope="col">Traffic</th><th scope="col" class="num">Up</th><th scope="col" class="num">Down</th></tr></thead>
+    <thead><tr><th scope="col">Traffic</th><th scope="col" class="num">Up</th><th scope="col"
+      class="num">Down</th></tr></thead>
     <tbody>
-      <tr><th scope="row">A client and round</th><td class="num">{{ up|size }}</td><td class="num">{{ down|size }}</td></tr>
+      <tr><th scope="row">A client and round</th><td class="num">{{ up|size }}</td><td
+        class="num">{{ down|size }}</td></tr>
       <tr><th scope="row">All clients, whole run</th><td class="num">{{ up_total|size }}</td>
         <td class="num">{{ down_total|size }}</td></tr>
-      <tr><th scope="row">The full model, for comparison</th><td class="num" colspan="2">{{ full_model|size }}</td></tr>
+      <tr><th scope="row">The full model, for comparison</th><td class="num"
+        colspan="2">{{ full_model|size }}</td></tr>
     </tbody>
   </table>
   <table class="plain">
@@ -296,10 +312,11 @@ institutions, so the parts that need them are left out here.
 <section id="clients">
   <h2>Absences</h2>
   {% if participation.absences %}
-  <p class="lead">{{ participation.answered|count }} of {{ participation.asked|count }} requests to clients were answered.
+  <p class="lead">{{ participation.answered|count }} of {{ participation.asked|count }} requests to clients
+    were answered.
     What is missing, and why:</p>
   <div class="scroll" tabindex="0">
-  <table class="plain">
+  <table class="plain wide">
     <thead><tr><th scope="col">Rounds</th><th scope="col">Site</th><th scope="col">What happened</th>
       <th scope="col">Reason</th></tr></thead>
     <tbody>
@@ -311,7 +328,8 @@ institutions, so the parts that need them are left out here.
   </table>
   </div>
   {% elif participation.asked %}
-  <p class="lead">{{ participation.answered|count }} of {{ participation.asked|count }} requests to clients were answered; no client failed, was refused, or sat out a round.</p>
+  <p class="lead">{{ participation.answered|count }} of {{ participation.asked|count }} requests to clients
+    were answered; no client failed, was refused, or sat out a round.</p>
   {% else %}
   <p class="lead">No round asked anything of a client.</p>
   {% endif %}
@@ -336,16 +354,20 @@ institutions, so the parts that need them are left out here.
     <dt>Missing class</dt><dd>Accuracy on classes that the client never had a sample of.</dd>
     <dt>New client</dt><dd>Accuracy on the graph of a client that took no part in the training.</dd>
     {% else %}
-    <dt>All, Old, New</dt><dd>Share of unlabelled samples in the right category: of all of them, of those whose true
+    <dt>All, Old, New</dt><dd>Share of unlabelled samples in the right category: of all of them, of those
+      whose true
       class is a seen one (Old), and of those whose true class is novel (New).</dd>
     <dt>Seen, novel</dt><dd>A class is seen if some sample of it has a label anywhere in the federation, novel
       otherwise.</dd>
     <dt>Concept</dt><dd>A group of similar samples that one site found in its own data.</dd>
-    <dt>Category</dt><dd>Concepts of all sites that were matched to each other: what the federation found.</dd>
+    <dt>Category</dt><dd>Concepts of all sites that were matched to each other: what the federation
+      found.</dd>
     <dt>Global scope</dt><dd>One matching of categories to true classes for the whole federation.</dd>
-    <dt>Local scope</dt><dd>A matching at every site of its own, averaged by the number of samples; it forgives sites
+    <dt>Local scope</dt><dd>A matching at every site of its own, averaged by the number of samples; it
+      forgives sites
       that name the same class differently.</dd>
-    <dt>Seen-class accuracy</dt><dd>Share of held-out labelled samples that the model puts into their class.</dd>
+    <dt>Seen-class accuracy</dt><dd>Share of held-out labelled samples that the model puts into their
+      class.</dd>
     {% endif %}
     <dt>Head</dt><dd>The rows of the model that turn features into categories, one row a category.</dd>
     <dt>Round</dt><dd>One exchange: the server sends the model, the sites train it and send it back.</dd>
@@ -353,7 +375,8 @@ institutions, so the parts that need them are left out here.
 </section>
 
 </main>
-<footer>Written by fedlpa from the files of this run folder. Nothing on this page is loaded from elsewhere.</footer>
+<footer>Written by fedlpa from the files of this run folder. Nothing on this page is loaded from
+  elsewhere.</footer>
 </div>
 </body>
 </html>

@@ -41,13 +41,9 @@ def participation(records: Sequence[dict[str, Any]]) -> Participation:
         for key, kind in _KINDS.items():
             for entry in clients.get(key) or ():
                 site, reason = (
-                    (entry.get("site", ""), entry.get("reason", ""))
-                    if isinstance(entry, dict)
-                    else (entry, "")
+                    (entry.get("site", ""), entry.get("reason", "")) if isinstance(entry, dict) else (entry, "")
                 )
-                events.setdefault((printable(site), kind, printable(reason or "")), []).append(
-                    int(record["round"])
-                )
+                events.setdefault((printable(site), kind, printable(reason or "")), []).append(int(record["round"]))
     ordered = sorted(events.items(), key=lambda event: (min(event[1]), natural(event[0][0])))
     return Participation(
         tuple(Absence(ranges(rounds), site, kind, reason) for (site, kind, reason), rounds in ordered),

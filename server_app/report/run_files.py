@@ -47,9 +47,7 @@ class Run:
 def read_run(folder: Path) -> Run:
     """Read the JSON files of a run; only ``config.json`` has to be there."""
     if not (folder / "config.json").is_file():
-        raise InputError(
-            f"{folder} is not a run folder: it has no config.json; give the folder named by --out."
-        )
+        raise InputError(f"{folder} is not a run folder: it has no config.json; give the folder named by --out.")
     metrics = folder / "metrics.json"
     last = next(file for file in (metrics, folder / "rounds.jsonl", folder / "config.json") if file.is_file())
     return Run(

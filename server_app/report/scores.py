@@ -9,6 +9,7 @@ from server_app.report.words import score_name, title
 _HINTS = {
     "global": "one matching of categories to classes for the whole federation",
     "local": "each site matched on its own, averaged by its number of samples",
+    "concepts": "the sites’ own concepts before the shared head, each site matched on its own",
     "all": "all unlabelled samples",
     "old": "samples of seen classes",
     "new": "samples of novel classes",

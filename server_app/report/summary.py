@@ -55,18 +55,16 @@ def tiles(run: Run) -> list[Tile]:
     scope = next((name for name in ("global", "local") if any(leaves(groups.get(name)))), None)
     shown: list[Tile] = []
     for key, note in (
-        ("all", "of unlabelled samples right"),
+        ("all", "unlabelled samples"),
         ("old", "seen classes"),
         ("new", "novel classes"),
     ):
         if scope and (score := groups[scope].get(key)) is not None:
             shown.append(Tile(percent(score), f"{score_name(key)}, {scope}", note))
     if scope is None:
-        shown += [
-            Tile(percent(score), score_name(key)) for key, score in singles.items() if score is not None
-        ][:4]
+        shown += [Tile(percent(score), score_name(key)) for key, score in singles.items() if score is not None][:4]
     elif (seen := singles.get("seen_accuracy")) is not None:
-        shown.append(Tile(percent(seen), score_name("seen_accuracy"), "held-out labelled samples"))
+        shown.append(Tile(percent(seen), score_name("seen_accuracy"), "held-out samples"))
     found, true = categories(run.final.get("categories"))
     if found is not None:
         shown.append(Tile(count(found), "categories found", "" if true is None else f"the truth has {true}"))
@@ -122,18 +120,14 @@ def _how_good(run: Run) -> str:
     if everywhere is not None:
         return f"{percent(everywhere, 0)} of the unlabelled samples are in the right category"
     if at_sites is not None:
-        return (
-            f"{percent(at_sites, 0)} of the unlabelled samples are in the right category, judged site by site"
-        )
+        return f"{percent(at_sites, 0)} of the unlabelled samples are in the right category, judged site by site"
     seen = singles.get("seen_accuracy")
     if seen is not None:
         return (
             "there is no truth to score the categories against, but "
             f"{percent(seen, 0)} of the held-out labelled samples of seen classes are recognised"
         )
-    known = [
-        f"{score_name(key).lower()} {percent(score)}" for key, score in singles.items() if score is not None
-    ]
+    known = [f"{score_name(key).lower()} {percent(score)}" for key, score in singles.items() if score is not None]
     return "accuracy: " + ", ".join(known) if known else "there is no truth to score against"
 
 

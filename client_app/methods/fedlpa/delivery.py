@@ -3,32 +3,56 @@
 import numpy as np
 import torch
 
-from client_app.methods.fedlpa.categories import categories_of
+from client_app.evaluation import truth_counts
+from client_app.methods.fedlpa.categories import Categories, categories_of
 from client_app.methods.fedlpa.memory import recall_concepts
+from client_app.predicting import name_labelled
 from client_app.task import Answer, Task
 from client_app.training.local import load_network
+from common.head import category_logits, log_prior_of
 from common.methods.fedlpa import options_of
-from common.models import LOGIT_TEMPERATURE, all_features
+from common.methods.records import TRUTH
+from common.models import all_features
 from common.predictions import FILE, write_predictions
 
 
 @torch.no_grad()
 def deliver(task: Task) -> Answer:
-    """Write ``predictions.parquet`` at the site: the last discovery's concept of every sample, by category."""
+    """Predict every sample by the categories with the site's own prior, and write ``predictions.parquet``.
+
+    The prior is the share of each category among the site's discovered samples (METHODS 1.9); it stays here.
+    """
     network = load_network(task)
     z_ND = all_features(network, task.data.x)
     concepts = recall_concepts(task.state, task.plan.round)
     same_site = options_of(task.config).centre == "site" or not network.feature_mean.any()
     centre_D = z_ND.mean(dim=0) if same_site else network.feature_mean
     categories = categories_of(task, concepts, z_ND, centre_D)
-    if categories is not None and len(categories):
-        probability = (categories.cosines(z_ND) / LOGIT_TEMPERATURE).softmax(dim=1).cpu().numpy()
-        labels = categories.labels(task.config.seen_classes)
-        write_predictions(
-            task.site.folder / FILE,
-            task.data.ids,
-            [labels[k] for k in categories.assigned],
-            categories.names[categories.assigned] < 0,
-            probability[np.arange(len(z_ND)), categories.assigned],
-        )
-    return Answer(metrics={"samples": len(task.data)})
+    if categories is None or not len(categories):
+        return Answer(metrics={"samples": len(task.data)})
+    counts_K = torch.bincount(torch.as_tensor(categories.assigned), minlength=len(categories))
+    logits = category_logits(z_ND, categories.rows_KD, centre_D).cpu() + log_prior_of(counts_K)
+    confidence, category = (value.numpy() for value in logits.softmax(dim=1).max(dim=1))
+    records = {}
+    if task.data.truth is not None:
+        classes = len(task.config.classes)
+        records[TRUTH] = {"counts": truth_counts(category, task.data, len(categories), classes)}
+    _write(task, categories, category, confidence)
+    return Answer(records, {"samples": len(task.data)})
+
+
+def _write(
+    task: Task,
+    categories: Categories,
+    category: "np.ndarray[tuple[int], np.dtype[np.int64]]",
+    confidence: "np.ndarray[tuple[int], np.dtype[np.float32]]",
+) -> None:
+    labels = categories.labels(task.config.seen_classes)
+    names, novel, confidence = name_labelled(
+        [labels[k] for k in category],
+        categories.names[category] < 0,
+        confidence,
+        task.data.labels,
+        task.config.seen_classes,
+    )
+    write_predictions(task.site.folder / FILE, task.data.ids, names, novel, confidence)

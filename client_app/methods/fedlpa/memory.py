@@ -1,4 +1,11 @@
-"""FedLPA's private memory between rounds: concepts and the site's calibration, in the private state."""
+"""FedLPA's private memory between rounds: concepts and the site's calibration, in the private state.
+
+Each is kept twice, the latest and the one before it: a server that died within a round asks for that round
+again, and a site that had already done it must find what it found the first time.
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,18 +15,20 @@ from client_app.discovery.clcd import Calibration
 from client_app.discovery.concepts import Concepts
 from client_app.state import PrivateState
 
+CONCEPTS = "concepts"
+CALIBRATION = "calibration"
+BEFORE = "-before"
+
 
 def remember_concepts(state: PrivateState, concepts: Concepts, resolution: float, round_number: int) -> None:
     """Store the concepts found in ``round_number``."""
-    state.update(
-        {
-            "concepts.assigned": concepts.assigned,
-            "concepts.prototypes": concepts.prototypes.cpu().numpy(),
-            "concepts.counts": concepts.counts,
-            "concepts.names": concepts.names,
-        },
-        {"concepts.round": round_number, "concepts.resolution": resolution},
-    )
+    arrays = {
+        "assigned": concepts.assigned,
+        "prototypes": concepts.prototypes.cpu().numpy(),
+        "counts": concepts.counts,
+        "names": concepts.names,
+    }
+    _remember(state, CONCEPTS, arrays, {"round": round_number, "resolution": resolution})
 
 
 def recall_concepts(state: PrivateState, before_round: int) -> Concepts | None:
@@ -27,29 +36,40 @@ def recall_concepts(state: PrivateState, before_round: int) -> Concepts | None:
 
     Concepts of a later round belong to an earlier run on the same data and are ignored.
     """
-    if state.values.get("concepts.round", before_round) >= before_round:
+    kind = CONCEPTS
+    if state.values.get(f"{kind}.round") == before_round:
+        kind += BEFORE
+    if state.values.get(f"{kind}.round", before_round) >= before_round:
         return None
     arrays = state.arrays
     return Concepts(
-        assigned=arrays["concepts.assigned"].astype(np.int64),
-        prototypes=torch.from_numpy(arrays["concepts.prototypes"].astype(np.float32)),
-        counts=arrays["concepts.counts"].astype(np.int64),
-        names=arrays["concepts.names"].astype(np.int64),
+        assigned=arrays[f"{kind}.assigned"].astype(np.int64),
+        prototypes=torch.from_numpy(arrays[f"{kind}.prototypes"].astype(np.float32)),
+        counts=arrays[f"{kind}.counts"].astype(np.int64),
+        names=arrays[f"{kind}.names"].astype(np.int64),
     )
 
 
 def remember_calibration(state: PrivateState, calibration: Calibration, round_number: int) -> None:
     """Store the curve measured in ``round_number``."""
     curve = np.zeros(0) if calibration.curve is None else calibration.curve
-    state.update(
-        {"calibration.curve": curve},
-        {"calibration.round": round_number, "calibration.labels": calibration.labels},
-    )
+    _remember(state, CALIBRATION, {"curve": curve}, {"round": round_number, "labels": calibration.labels})
 
 
 def recall_calibration(state: PrivateState, of_round: int) -> Calibration | None:
     """The curve measured in ``of_round``, None if there is none (the site was away)."""
-    if state.values.get("calibration.round") != of_round:
-        return None
-    curve: NDArray[np.float64] = state.arrays["calibration.curve"].astype(np.float64)
-    return Calibration(curve if len(curve) else None, int(state.values["calibration.labels"]))
+    for kind in (CALIBRATION, CALIBRATION + BEFORE):
+        if state.values.get(f"{kind}.round") == of_round:
+            curve: NDArray[np.float64] = state.arrays[f"{kind}.curve"].astype(np.float64)
+            return Calibration(curve if len(curve) else None, int(state.values[f"{kind}.labels"]))
+    return None
+
+
+def _remember(state: PrivateState, kind: str, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
+    """Store under ``kind``; what was there of an earlier round moves to ``kind`` before it."""
+    kept_arrays = {f"{kind}.{name}": array for name, array in arrays.items()}
+    kept_values = {f"{kind}.{name}": value for name, value in values.items()}
+    if state.values.get(f"{kind}.round", values["round"]) < values["round"]:
+        kept_arrays |= {f"{kind}{BEFORE}.{name}": state.arrays[f"{kind}.{name}"] for name in arrays}
+        kept_values |= {f"{kind}{BEFORE}.{name}": state.values[f"{kind}.{name}"] for name in values}
+    state.update(kept_arrays, kept_values)

@@ -148,9 +148,7 @@ def _discover(work: _Round) -> Concepts:
     return concepts
 
 
-def _count_truth(
-    work: _Round, predicted: NDArray[np.int64], k: int, first: NDArray[np.int64] | None = None
-) -> None:
+def _count_truth(work: _Round, predicted: NDArray[np.int64], k: int, first: NDArray[np.int64] | None = None) -> None:
     """In benchmarks: counts of predictions by truth over unlabelled samples; rows ``first`` come first."""
     if work.task.data.truth is None:
         return

@@ -7,6 +7,7 @@ import torch
 
 from client_app.discovery.clcd import calibrate, discover
 from client_app.evaluation import health, truth_counts
+from client_app.predicting import name_labelled
 from client_app.task import Answer, Task
 from common.catalogue import category_labels, number_by_size
 from common.methods.local_infomap import options_of
@@ -48,18 +49,17 @@ def run_round(task: Task) -> Answer:
         "discovery-seconds": time.perf_counter() - started,
         **health(z_ND, centre_D, concepts, None),
     }
-    labels = category_labels(
-        concepts.names, number_by_size(concepts.names, concepts.counts), task.config.seen_classes
-    )
+    labels = category_labels(concepts.names, number_by_size(concepts.names, concepts.counts), task.config.seen_classes)
     rows = centred(concepts.prototypes, centre_D)
     probability = (centred(z_ND, centre_D) @ rows.T / 0.1).softmax(dim=1).numpy()
-    write_predictions(
-        task.site.folder / FILE,
-        data.ids,
+    named, novel, sure = name_labelled(
         [labels[k] for k in concepts.assigned],
         concepts.names[concepts.assigned] < 0,
         probability[np.arange(len(z_ND)), concepts.assigned],
+        data.labels,
+        task.config.seen_classes,
     )
+    write_predictions(task.site.folder / FILE, data.ids, named, novel, sure)
     records = {}
     if data.truth is not None:
         classes = len(task.config.classes)

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from client_app.evaluation import seen_accuracy, truth_counts
+from client_app.predicting import name_labelled
 from client_app.task import Answer, Task
 from client_app.training.alignment import Alignment, make_prior
 from client_app.training.local import input_neighbours, load_network, measure_input, weights_of
@@ -57,9 +58,7 @@ def run_round(task: Task) -> Answer:
     return Answer({WEIGHTS: weights_of(network), **records}, metrics)
 
 
-def _over_head(
-    network: Network, k: int, category: "np.ndarray[tuple[int], np.dtype[np.int64]] | None"
-) -> Alignment:
+def _over_head(network: Network, k: int, category: "np.ndarray[tuple[int], np.dtype[np.int64]] | None") -> Alignment:
     def score(z_ND: Tensor) -> Tensor:
         return network.head_cosines(z_ND)
 
@@ -76,11 +75,15 @@ def deliver(task: Task) -> Answer:
     category = chosen.cpu().numpy()
     names = np.where(np.arange(k) < len(task.config.seen_classes), np.arange(k), -1)
     labels = category_labels(names, number_by_size(names, np.zeros(k, np.int64)), task.config.seen_classes)
-    write_predictions(
-        task.site.folder / FILE,
-        data.ids,
+    named, novel, sure = name_labelled(
         [labels[c] for c in category],
         names[category] < 0,
         confidence.cpu().numpy(),
+        data.labels,
+        task.config.seen_classes,
     )
-    return Answer(metrics={"samples": len(data)})
+    write_predictions(task.site.folder / FILE, data.ids, named, novel, sure)
+    records = {}
+    if data.truth is not None:
+        records[TRUTH] = {"counts": truth_counts(category, data, k, len(task.config.classes))}
+    return Answer(records, {"samples": len(data)})

@@ -11,16 +11,12 @@ from common.data.read import ReadOptions, read_dataset
 from common.errors import InputError
 
 _floats = st.floats(width=32, allow_nan=False, allow_infinity=False)
-_names = st.text("abcdefgh ,;\"'\näß#", min_size=1, max_size=8).filter(
-    lambda s: s.strip() and not s.isspace()
-)
+_names = st.text("abcdefgh ,;\"'\näß#", min_size=1, max_size=8).filter(lambda s: s.strip() and not s.isspace())
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    rows=st.lists(
-        st.tuples(_floats, st.integers(-(2**24), 2**24), st.booleans(), st.none() | _names), min_size=1
-    ),
+    rows=st.lists(st.tuples(_floats, st.integers(-(2**24), 2**24), st.booleans(), st.none() | _names), min_size=1),
     packed=st.booleans(),
 )
 def test_what_pandas_writes_is_read_back(tmp_path, rows, packed):
@@ -63,9 +59,7 @@ def test_one_sample_and_a_constant_column(tmp_path):
 def test_other_label_column(tmp_path):
     dataset = _read(tmp_path, "a,kind\n1,x\n", label_column="kind")
     assert dataset.labels == ("x",)
-    with pytest.raises(
-        InputError, match=r"bad.csv has no column 'kin' for the labels; did you mean 'kind'\?"
-    ):
+    with pytest.raises(InputError, match=r"bad.csv has no column 'kin' for the labels; did you mean 'kind'\?"):
         _read(tmp_path, "a,kind\n1,x\n", label_column="kin")
 
 

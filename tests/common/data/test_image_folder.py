@@ -58,9 +58,7 @@ def test_sizes_that_differ(tmp_path):
 
 
 def test_nothing_or_both_forms(tmp_path):
-    with pytest.raises(
-        InputError, match=r"has no images in it \(is empty\); give it one folder of images a class"
-    ):
+    with pytest.raises(InputError, match=r"has no images in it \(is empty\); give it one folder of images a class"):
         read_dataset(str(tmp_path))
     (tmp_path / "part.parquet").write_text("")
     with pytest.raises(InputError, match=r"has no images in it \(holds part.parquet\)"):

@@ -82,7 +82,5 @@ def test_categories_of_pandas_are_names(tmp_path):
 
 def test_a_measurement_is_no_label(tmp_path):
     source = _parquet(tmp_path / "x.parquet", pa.array([1.0, 0.5]))
-    with pytest.raises(
-        InputError, match=r"x.parquet: column 'label', row 1: the label 0.5 names no class; .* whole"
-    ):
+    with pytest.raises(InputError, match=r"x.parquet: column 'label', row 1: the label 0.5 names no class; .* whole"):
         read_dataset(source)

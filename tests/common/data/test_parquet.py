@@ -36,9 +36,7 @@ def test_embeddings_of_every_list_type(tmp_path, value, size):
     rows = [[1.0, 2.0, 3.0], [-4.0, 5.0, 6.0]]
     kind = pa.large_list(value) if size is None else pa.list_(value, size)
     whole = pa.types.is_integer(value)
-    content = (
-        [[int(v) for v in row] for row in rows] if whole else [np.array(row, np.float16) for row in rows]
-    )
+    content = [[int(v) for v in row] for row in rows] if whole else [np.array(row, np.float16) for row in rows]
     if not pa.types.is_float16(value):
         content = [[int(v) if whole else float(v) for v in row] for row in rows]
     column = pa.chunked_array([pa.array(content[:1], kind), pa.array(content[1:], kind)])
@@ -68,9 +66,7 @@ def test_the_index_of_a_pandas_frame_is_no_feature(tmp_path):
 def test_numeric_tables_equal_what_pandas_reads(tmp_path, data, n, d):
     kinds = st.sampled_from(["int8", "uint16", "int64", "float32", "float64", "bool"])
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
-    frame = pd.DataFrame(
-        {f"c{j}": (rng.normal(size=n) * 50).clip(0, 120).astype(data.draw(kinds)) for j in range(d)}
-    )
+    frame = pd.DataFrame({f"c{j}": (rng.normal(size=n) * 50).clip(0, 120).astype(data.draw(kinds)) for j in range(d)})
     frame["id"] = [f"s{i}" for i in range(n)]
     frame.to_parquet(tmp_path / "x.parquet")
     dataset = read_dataset(str(tmp_path / "x.parquet"))
@@ -130,9 +126,7 @@ def test_row_numbers_in_messages_are_those_of_the_file(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"no parquet at all", b"PAR1" + bytes(100) + b"PAR1"])
 def test_a_broken_file(tmp_path, content):
     (tmp_path / "x.parquet").write_bytes(content)
-    with pytest.raises(
-        InputError, match=r"x.parquet cannot be read as Parquet .*; write or copy the file again"
-    ):
+    with pytest.raises(InputError, match=r"x.parquet cannot be read as Parquet .*; write or copy the file again"):
         read_dataset(str(tmp_path / "x.parquet"))
 
 
@@ -189,9 +183,7 @@ def test_a_bad_image_is_named_or_skipped(tmp_path):
         "label": list("abcd"),
         "id": list("wxyz"),
     }
-    with pytest.raises(
-        InputError, match=r"x.parquet: column 'image', row 1: .*decoded; .*skip-bad-images=true"
-    ):
+    with pytest.raises(InputError, match=r"x.parquet: column 'image', row 1: .*decoded; .*skip-bad-images=true"):
         _read(tmp_path, columns)
     dataset = _read(tmp_path, columns, skip_bad_images=True)
     assert (dataset.ids, dataset.labels, len(dataset.x)) == (("w", "z"), ("a", "d"), 2)
@@ -225,9 +217,7 @@ def test_cifar_equals_what_datasets_decodes(shared_data):
     path = str(shared_data / "cifar10-test.parquet")
     ours = read_dataset(path, ReadOptions(rows=50))
     table = datasets.Dataset.from_parquet(path).select([int(i) for i in ours.ids])
-    np.testing.assert_array_equal(
-        ours.x, np.stack([np.asarray(i) for i in table["image"]]).transpose(0, 3, 1, 2)
-    )
+    np.testing.assert_array_equal(ours.x, np.stack([np.asarray(i) for i in table["image"]]).transpose(0, 3, 1, 2))
     assert ours.labels == tuple(table.features["label"].int2str(list(table["label"])))
 
 

@@ -22,9 +22,7 @@ def test_every_site_holds_its_samples_and_its_truth(tmp_path):
         np.testing.assert_array_equal(site.x, digits.x[rows])
         assert site.ids == tuple(digits.ids[i] for i in rows)
         assert site.labels == tuple(digits.labels[i] if split.labelled[i] else None for i in rows)
-        assert read_truth(folder / "truth.parquet") == {
-            digits.ids[i]: digits.labels[i] for i in rows if i != 0
-        }
+        assert read_truth(folder / "truth.parquet") == {digits.ids[i]: digits.labels[i] for i in rows if i != 0}
         assert list(pd.read_parquet(folder / "truth.parquet")) == ["id", "label"]
 
 

@@ -31,9 +31,7 @@ def _split(dataset, **changes):
     fraction=st.sampled_from([0, 0.1, 0.5, 1]),
     seed=st.integers(0, 2**32),
 )
-def test_every_sample_is_somewhere_once_and_labels_are_hidden_as_asked(
-    labels, clients, alpha, fraction, seed
-):
+def test_every_sample_is_somewhere_once_and_labels_are_hidden_as_asked(labels, clients, alpha, fraction, seed):
     dataset = _dataset(labels)
     split = _split(dataset, clients=clients, alpha=alpha, seed=seed, labelled_fraction=fraction)
     assert len(split.sites) == clients
@@ -99,7 +97,7 @@ def test_one_class_runs():
         (
             "aabb",
             {"clients": 5},
-            r"memory holds 4 labelled samples, too few for 5 clients; ask for at most 4",
+            r"memory holds 4 samples, too few for 5 clients; ask for at most 4",
         ),
         ("aabb", {"labelled_fraction": 1.5}, r"labelled fraction is 1.5 but must lie between 0 and 1"),
         ("aabb", {"labelled_fraction": math.nan}, r"labelled fraction is nan"),
@@ -110,9 +108,17 @@ def test_one_class_runs():
             {"clients": 1},
             r"memory holds one sample, which cannot be split; a simulation needs at least 2",
         ),
-        ([None] * 5, {}, r"memory holds no labels; a simulation needs them .*--set label-column"),
+        ([None] * 5, {"seen_classes": ("a",)}, r"memory holds no labels, so 'a' cannot be a seen class"),
     ],
 )
 def test_what_cannot_be_split(labels, changes, sentence):
     with pytest.raises(InputError, match=sentence):
         _split(_dataset(labels), **changes)
+
+
+def test_a_file_without_labels_is_spread_evenly_and_has_no_classes():
+    split = _split(_dataset([None] * 10), clients=3)
+    assert split.seen == split.classes == ()
+    assert not split.labelled.any()
+    assert sorted(len(rows) for rows in split.sites) == [3, 3, 4]
+    assert np.sort(np.concatenate(split.sites)).tolist() == list(range(10))

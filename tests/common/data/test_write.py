@@ -32,9 +32,7 @@ _images = st.sampled_from([1, 3]).flatmap(
 def test_what_is_written_is_read_back(tmp_path, x, data):
     n = len(x)
     kind = "images" if x.ndim == 4 else "vectors"
-    columns = (
-        tuple(f"c{j}" for j in range(x.shape[1])) if kind == "vectors" and data.draw(st.booleans()) else ()
-    )
+    columns = tuple(f"c{j}" for j in range(x.shape[1])) if kind == "vectors" and data.draw(st.booleans()) else ()
     dataset = Dataset(
         kind=kind,
         x=x,
@@ -108,7 +106,5 @@ def test_bad_truth(tmp_path):
     with pytest.raises(InputError, match=r"truth.parquet cannot be read as Parquet; write"):
         read_truth(path)
     pq.write_table(pa.table({"id": ["a"]}), path)
-    with pytest.raises(
-        InputError, match=r"truth.parquet has no column 'label'; a truth file holds id and label"
-    ):
+    with pytest.raises(InputError, match=r"truth.parquet has no column 'label'; a truth file holds id and label"):
         read_truth(path)

@@ -1,0 +1,124 @@
+"""``audit.jsonl``: one line for every message that left the site, chained by hashes so that no line can be changed.
+
+A line names what left (records, arrays, shapes, bytes, SHA-256, norm, metric values); the arrays themselves are
+not kept. Cutting lines off the end leaves a valid, shorter chain: compare the last hash with a copy kept elsewhere.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flwr.app import ArrayRecord, Message, RecordDict
+
+from common.contract import METRICS
+from common.errors import RunFailedError
+
+FILE = "audit.jsonl"
+START = "0" * 64
+
+
+@dataclass(frozen=True)
+class AuditSummary:
+    """A verified log: number of lines, bytes that left in all, hash of the last line."""
+
+    messages: int
+    bytes: int
+    last: str
+
+
+def append_message(folder: Path, run: int, round_number: int, incoming: Message, content: RecordDict) -> None:
+    """Add a line on ``content``, which is about to leave, and bring it to the disk.
+
+    Raises:
+        OSError: the line cannot be written; the caller must hold the message back.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / FILE, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        last = _last_line(handle)
+        entry = {
+            "n": (last["n"] + 1) if last else 1,
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "run": str(run),
+            "round": round_number,
+            "kind": incoming.metadata.message_type,
+            **_describe(content),
+            "previous": last["hash"] if last else START,
+        }
+        line = json.dumps({**entry, "hash": _hash(entry)}, allow_nan=False) + "\n"
+        os.write(handle, line.encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def verify(path: Path) -> AuditSummary:
+    """Check the whole chain.
+
+    Raises:
+        RunFailedError: a line was changed, removed, inserted or cut; names the first.
+    """
+    previous, count, total = START, 0, 0
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                entry = json.loads(line)
+                claimed = entry.pop("hash")
+                whole = line.endswith("\n") and entry["n"] == number and entry["previous"] == previous
+            except (ValueError, KeyError, TypeError, AttributeError):
+                whole, claimed = False, ""
+            if not whole or claimed != _hash(entry):
+                raise RunFailedError(
+                    f"{path}: line {number} does not continue the chain; it, or a line before it, was changed."
+                )
+            previous, count, total = claimed, number, total + int(entry["bytes"])
+    return AuditSummary(count, total, previous)
+
+
+def _describe(content: RecordDict) -> dict[str, Any]:
+    records: dict[str, Any] = {}
+    size, square = 0, 0.0
+    for record_name, record in content.items():
+        if not isinstance(record, ArrayRecord):
+            continue
+        arrays = {}
+        for name, array in record.items():
+            value = array.numpy()
+            if np.issubdtype(value.dtype, np.floating):
+                square += float(np.square(value, dtype=np.float64).sum())
+            arrays[name] = {
+                "dtype": array.dtype,
+                "shape": list(array.shape),
+                "bytes": len(array.data),
+                "sha256": hashlib.sha256(array.data).hexdigest(),
+            }
+            size += len(array.data)
+        records[record_name] = arrays
+    metrics = content.metric_records.get(METRICS)
+    return {"bytes": size, "norm": square**0.5, "records": records, "metrics": dict(metrics or {})}
+
+
+def _hash(entry: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(entry, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _last_line(handle: int) -> dict[str, Any] | None:
+    end = os.lseek(handle, 0, os.SEEK_END)
+    if end == 0:
+        return None
+    size = 4096
+    while True:
+        start = max(0, end - size)
+        tail = os.pread(handle, end - start, start)
+        cut = tail.rstrip(b"\n").rfind(b"\n")
+        if cut >= 0 or start == 0:
+            entry: dict[str, Any] = json.loads(tail[cut + 1 :])
+            return entry
+        size *= 4

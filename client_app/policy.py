@@ -1,0 +1,90 @@
+"""``policy.yaml``: what an institution lets out. It can only narrow the run's wire contract, never widen it.
+
+It fails closed: without a readable policy file that names the run's method, nothing leaves.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from flwr.app import RecordDict
+from pydantic import Field, model_validator
+
+from common.contract import METRICS
+from common.errors import InputError
+from common.methods.records import CATALOGUE, WEIGHTS
+from common.toml_file import FileSettings, check_settings
+
+
+class Policy(FileSettings):
+    """What may leave the site in one reply."""
+
+    methods: tuple[str, ...] = Field(description="methods that the site takes part in")
+    records: tuple[str, ...] = Field((WEIGHTS,), description="array records that may leave")
+    scalars: tuple[str, ...] = Field(("samples",), description="metrics that may leave")
+    max_bytes_per_round: int = Field(gt=0, description="cap on the arrays of one reply, in bytes")
+    min_samples: int = Field(ge=1, description="samples behind a reply, and behind every category row in it")
+    clip_norm: float | None = Field(None, gt=0, description="L2 norm that an update of the weights is clipped to")
+    noise_multiplier: float = Field(0.0, ge=0, description="standard deviation of the noise, in units of clip-norm")
+
+    @model_validator(mode="after")
+    def _noise_is_meant(self) -> "Policy":
+        if self.noise_multiplier > 0 and self.clip_norm is None:
+            raise ValueError("noise-multiplier needs clip-norm: noise hides only what is bounded")
+        if self.noise_multiplier > 0 and set(self.records) - {WEIGHTS}:
+            raise ValueError("with noise-multiplier, records may be [weights] only: other records carry no noise")
+        return self
+
+
+def load_policy(path: Path, method: str) -> Policy:
+    """The policy for runs of ``method``.
+
+    Raises:
+        InputError: no policy file, an unreadable one, or one that does not name the method: all refuse the run.
+    """
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist, so nothing may leave; write a policy file.") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(
+            f"{path} cannot be read ({type(error).__name__}), so nothing may leave; mend the policy file."
+        ) from None
+    policy = check_settings(Policy, values, path)
+    if method not in policy.methods:
+        raise InputError(
+            f"{path} does not allow the method '{method}', so nothing may leave; add it to 'methods' to take part."
+        )
+    return policy
+
+
+def policy_violations(content: RecordDict, policy: Policy) -> list[str]:
+    """Everything in ``content``, which fits the contract, that the policy does not allow; a sentence each."""
+    found = [
+        f"record '{name}' is not in the policy" for name in content if name != METRICS and name not in policy.records
+    ]
+    metrics = dict(content.metric_records.get(METRICS) or {})
+    found += [f"metric '{name}' is not in the policy" for name in metrics if name not in policy.scalars]
+    size = sum(len(array.data) for record in content.array_records.values() for array in record.values())
+    if size > policy.max_bytes_per_round:
+        found.append(f"{size} bytes are more than max-bytes-per-round={policy.max_bytes_per_round}")
+    samples = metrics.get("samples")
+    if not isinstance(samples, int | float) or samples < policy.min_samples:
+        found.append(f"fewer than min-samples={policy.min_samples} samples are behind the reply")
+    return found + _small_categories(content, policy)
+
+
+def shortcomings(policy: Policy, records: Mapping[str, object], metrics: Mapping[str, object]) -> list[str]:
+    """What a run wants to send and the policy does not let out; a sentence each. For the preflight."""
+    return [f"record '{name}' is not in the policy" for name in records if name not in policy.records] + [
+        f"metric '{name}' is not in the policy" for name in metrics if name not in policy.scalars
+    ]
+
+
+def _small_categories(content: RecordDict, policy: Policy) -> list[str]:
+    rows = content.array_records.get(CATALOGUE)
+    if rows is None or "counts" not in rows:
+        return []
+    small = int((rows["counts"].numpy() < policy.min_samples).sum())
+    return [f"{small} category rows stand for fewer than min-samples={policy.min_samples} samples"] if small else []

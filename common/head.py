@@ -1,0 +1,34 @@
+"""From features to categories: the catalogue as a cosine classifier, with a prior over categories (METHODS 1.9)."""
+
+import torch
+from torch import Tensor
+
+from common.similarity import centred
+
+TEMPERATURE = 0.05
+ADAPT_STEPS = 50
+SMOOTHING = 1.0
+
+
+def category_logits(z_ND: Tensor, rows_KD: Tensor, centre_D: Tensor) -> Tensor:
+    """Log-likelihoods ``[n, K]`` up to a constant: centred cosines over the temperature."""
+    return centred(z_ND, centre_D) @ centred(rows_KD, centre_D).T / TEMPERATURE
+
+
+def log_prior_of(counts_K: Tensor) -> Tensor:
+    """Log shares of categories from counts, smoothed so that none is impossible; ``[K]``."""
+    smooth = counts_K.float() + SMOOTHING
+    return (smooth / smooth.sum()).log()
+
+
+def adapt_prior(logits_NK: Tensor, steps: int = ADAPT_STEPS) -> Tensor:
+    """Log prior of a place that is only known by its unlabelled samples, by expectation-maximisation; ``[K]``.
+
+    Saerens, Latinne, Decaestecker (2002): alternate posteriors under the present prior and their mean, starting
+    from uniform; each step is smoothed by one count a category.
+    """
+    k = logits_NK.shape[1]
+    log_prior_K = torch.full((k,), 1.0 / k, device=logits_NK.device).log()
+    for _ in range(steps):
+        log_prior_K = log_prior_of(torch.softmax(logits_NK + log_prior_K, dim=1).sum(dim=0))
+    return log_prior_K

@@ -1,0 +1,65 @@
+"""Reading a TOML file into a frozen settings object; unknown keys are refused and the nearest known one is named."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from common.errors import InputError, nearest
+from common.methods.options import kebab
+
+
+class FileSettings(BaseModel):
+    """Base of the objects that configuration files are read into: kebab-case keys, frozen, closed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=kebab, populate_by_name=True)
+
+
+S = TypeVar("S", bound=BaseModel)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises:
+        InputError: missing, unreadable, or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; name the file with --config.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read ({error}); mend its permissions or encoding.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is not valid TOML ({error}); mend that line.") from None
+
+
+def check_settings(model: type[S], values: Any, source: Path) -> S:
+    """``values`` as a ``model``.
+
+    Raises:
+        InputError: an unknown or missing key, or a value that does not fit; names ``source``.
+    """
+    if not isinstance(values, dict):
+        raise InputError(f"{source} does not hold settings; write one 'key = value' a line.")
+    known = {field.alias or name for name, field in model.model_fields.items()}
+    for key in values:
+        if key not in known:
+            raise InputError(f"unknown setting '{key}' in {source}; {nearest(str(key), known)}")
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(kebab(str(part)) for part in first["loc"])
+        if first["type"] == "missing":
+            raise InputError(f"setting '{place}' is missing in {source}; add it.") from None
+        message = str(first["msg"])
+        raise InputError(
+            f"setting '{place}' in {source} is not valid: {message[0].lower() + message[1:]}; mend the value."
+        ) from None
+
+
+def beside(source: Path, value: str) -> Path:
+    """``value`` as a path; relative ones are relative to the folder of ``source``."""
+    return (source.parent / Path(value).expanduser()).absolute()

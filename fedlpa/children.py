@@ -1,0 +1,93 @@
+"""Flower's long-running programs as child processes that die with us, with their output in a log file."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+MOST_LOG_BYTES = 20 * 2**20
+
+
+def start(module: str, arguments: list[str], log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start ``python -m module <our process id> arguments``; its output is appended to ``log``.
+
+    The current folder is kept off the module path: only installed code runs.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > MOST_LOG_BYTES:
+        log.replace(log.with_suffix(".old.log"))
+    with open(log, "ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", module, str(os.getpid()), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **environment},
+        )
+
+
+def flower_environment(home: Path) -> dict[str, str]:
+    """No telemetry, no update check, no installation of packages at run time; Flower's files below ``home``."""
+    scripts = str(Path(sys.executable).parent)
+    return {
+        "FLWR_TELEMETRY_ENABLED": "0",
+        "FLWR_DISABLE_UPDATE_CHECK": "1",
+        "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
+        "FLWR_HOME": str(home),
+        "PATH": scripts + os.pathsep + os.environ.get("PATH", ""),
+    }
+
+
+def stop(child: "subprocess.Popen[bytes] | None", patience: float = 10.0) -> None:
+    """Ask a child to end, and end it if it does not within ``patience`` seconds."""
+    if child is None or child.poll() is not None:
+        return
+    child.send_signal(signal.SIGTERM)
+    try:
+        child.wait(patience)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def last_words(log: Path, lines: int = 3) -> str:
+    """The last errors in a log, on one line; what to tell when a child has died."""
+    try:
+        with open(log, "rb") as file:
+            file.seek(max(0, log.stat().st_size - 8192))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return "no log"
+    told = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in told if "rror" in line or "code:" in line or "Code:" in line]
+    return " | ".join((errors or told)[-lines:]) or "no output"
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that was free just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Backoff:
+    """Growing pauses between restarts: 1 s doubling to ``most``; back to 1 s after ``calm`` seconds without a fall."""
+
+    def __init__(self, most: float = 60.0, calm: float = 300.0) -> None:
+        self.most, self.calm = most, calm
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget earlier falls."""
+        self._pause, self._last = 0.5, time.monotonic()
+
+    def next(self) -> float:
+        """Seconds to wait before the next start."""
+        now = time.monotonic()
+        self._pause = 1.0 if now - self._last > self.calm else min(self.most, 2 * self._pause)
+        self._last = now
+        return self._pause

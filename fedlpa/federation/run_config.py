@@ -1,0 +1,47 @@
+"""``run.toml``: what to run and where the server is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.config import RunConfig, make_config
+from common.errors import InputError
+from common.methods import get_method
+from common.toml_file import beside, read_toml
+
+SERVER = "server"
+
+
+@dataclass(frozen=True)
+class RunOrder:
+    """A run that somebody asks for: its configuration, and the ``server.toml`` of the server on this machine."""
+
+    config: RunConfig
+    server: Path
+
+
+def load_run(path: Path, assigned: dict[str, str] | None = None) -> RunOrder:
+    """Read a ``run.toml``; ``assigned`` settings win over the file's.
+
+    Raises:
+        InputError: missing, a setting that does not fit, or one that a deployment needs is not there.
+    """
+    path = path.absolute()
+    settings = read_toml(path)
+    server = beside(path, str(settings.pop(SERVER, "server/server.toml")))
+    config = make_config({**settings, "data": "", **(assigned or {})})
+    if config.data:
+        raise InputError(f"setting 'data' in {path} has no place in a deployment; each site's site.toml names its own.")
+    for name, value in (("kind", config.kind), ("sample-shape", config.sample_shape)):
+        if not value:
+            raise InputError(
+                f"setting '{name}' is missing in {path}; 'fedlpa data check' at a site tells it, and data never "
+                "reaches the server to be looked at."
+            )
+    if not config.seen_classes:
+        raise InputError(
+            f"setting 'seen-classes' is missing in {path}; list the names of all labelled classes of all sites."
+        )
+    if config.classes:
+        raise InputError(f"setting 'classes' in {path} is for simulations only; leave it out.")
+    get_method(config.method).contract(config)  # refuses what does not fit before anything is submitted
+    return RunOrder(config, server)

@@ -1,0 +1,189 @@
+"""``fedlpa predict``: name the samples of new data with a run's model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.data.dataset import Dataset
+from common.data.read import ReadOptions, read_dataset
+from common.errors import InputError
+from common.model_files import Model, load_model
+from common.predictions import write_predictions
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PRIORS = ("uniform", "adapt")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Categories of n samples; ``how`` says in one sentence how they were found."""
+
+    ids: tuple[str, ...]
+    categories: list[str]
+    novel: NDArray[np.bool_]
+    confidence: NDArray[np.float32]
+    how: str
+
+
+def predict(
+    model: Path,
+    data: str,
+    out: Path,
+    *,
+    prior: str = "uniform",
+    skip_bad_images: bool = False,
+    say: Callable[[str], None] = lambda sentence: None,
+) -> Predictions:
+    """Predict the category of every sample of ``data`` and write ``out`` as Parquet.
+
+    The columns are ``id``, ``category`` (a seen class's name or ``novel-<n>``), ``is_novel`` and ``confidence``.
+
+    Args:
+        model: a run's ``model`` folder.
+        prior: ``uniform``: every category is as likely; ``adapt``: the shares of categories are estimated from
+            the new data itself, for a whole institution's data, not for single samples.
+
+    Raises:
+        InputError: the model or the data will not do; nothing is written.
+    """
+    if prior not in PRIORS:
+        raise InputError(f"unknown prior '{prior}'; use one of {', '.join(PRIORS)}.")
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; give the name of a Parquet file with --out.")
+    loaded = load_model(model)
+    if not loaded.weights:
+        raise InputError(
+            f"{model} comes from method {loaded.config.method}, which trains no model; predict with another run's."
+        )
+    dataset = _matching_data(loaded, data, skip_bad_images)
+    for sentence in dataset.skipped:
+        say(sentence)
+    found = _by_catalogue(loaded, dataset, prior) if loaded.catalogue is not None else _by_clusters(loaded, dataset)
+    write_predictions(out, found.ids, found.categories, found.novel, found.confidence)
+    return found
+
+
+def _matching_data(model: Model, data: str, skip_bad_images: bool) -> Dataset:
+    config = model.config
+    size = config.sample_shape[1] if config.image_size is not None and config.kind == "images" else None
+    options = ReadOptions(
+        label_column=config.label_column if _has_column(data, config.label_column) else "label",
+        image_size=size,
+        skip_bad_images=skip_bad_images or config.skip_bad_images,
+    )
+    dataset = read_dataset(data, options)
+    if dataset.kind != config.kind or dataset.sample_shape != config.sample_shape:
+        raise InputError(
+            f"{data} holds {dataset.kind} of shape {dataset.sample_shape}, the model was trained on {config.kind} "
+            f"of shape {config.sample_shape}; give data of that shape."
+        )
+    return dataset
+
+
+def _has_column(data: str, name: str) -> bool:
+    """Whether a table has a column of that name; new data need not have the label column."""
+    path = Path(data)
+    if path.suffix == ".parquet" and path.is_file():
+        import pyarrow.parquet as pq
+
+        try:
+            return name in pq.read_schema(path).names
+        except (OSError, ValueError):
+            return False
+    if ".csv" in path.suffixes and path.is_file():
+        import pyarrow.csv
+
+        try:
+            with pyarrow.csv.open_csv(path) as reader:
+                return name in reader.schema.names
+        except (OSError, ValueError):
+            return False
+    return False
+
+
+def _features(model: Model, dataset: Dataset) -> "tuple[Tensor, Tensor]":
+    """Unit features ``[n, d]`` and the centre ``[d]``."""
+    import torch
+
+    from common.models import all_features, restore_network
+
+    network = restore_network(model.config, model.weights)
+    return all_features(network, torch.from_numpy(dataset.x)), network.feature_mean
+
+
+def _by_catalogue(model: Model, dataset: Dataset, prior: str) -> Predictions:
+    import torch
+
+    from common.head import adapt_prior, category_logits
+
+    catalogue = model.catalogue
+    assert catalogue is not None
+    if not len(catalogue):
+        raise InputError("the model knows no category; train it on more data.")
+    z_ND, centre_D = _features(model, dataset)
+    with torch.no_grad():
+        logits = category_logits(z_ND, torch.from_numpy(catalogue.rows), centre_D)
+        if prior == "adapt":
+            logits = logits + adapt_prior(logits)
+        confidence, chosen = logits.softmax(dim=1).max(dim=1)
+    labels = catalogue.labels(model.config.seen_classes)
+    category = chosen.numpy()
+    return Predictions(
+        dataset.ids,
+        [labels[k] for k in category],
+        catalogue.names[category] < 0,
+        confidence.numpy(),
+        f"{len(catalogue)} categories of the federation's catalogue, {prior} prior",
+    )
+
+
+def _by_clusters(model: Model, dataset: Dataset) -> Predictions:
+    """Without shared categories: cluster the new data; a cluster that the head sees as one seen class is that class."""
+    import torch
+
+    from client_app.discovery.clcd import Calibration, discover
+    from common.catalogue import category_labels, number_by_size
+    from common.methods.options import DiscoveryOptions
+    from common.models import restore_network
+
+    z_ND, centre_D = _features(model, dataset)
+    with torch.no_grad():
+        head = restore_network(model.config, model.weights)
+        probability = (head.head_cosines(z_ND) / 0.1).softmax(dim=1).numpy()
+    options = model.config.options if isinstance(model.config.options, DiscoveryOptions) else DiscoveryOptions()
+    concepts, _ = discover(
+        z_ND,
+        np.full(len(z_ND), -1, dtype=np.int64),
+        centre_D,
+        options,
+        own=Calibration(None, 0),
+        federation=None,
+        head_cosines=None,
+        seed=model.config.seed,
+    )
+    names = np.full(len(concepts), -1, dtype=np.int64)
+    for q in range(len(concepts)):
+        members = concepts.assigned == q
+        if probability.shape[1] and members.any():
+            mean = probability[members].mean(axis=0)
+            if mean.max() > 0.5:
+                names[q] = int(mean.argmax())
+    labels = category_labels(names, number_by_size(names, concepts.counts), model.config.seen_classes)
+    cosines = torch.nn.functional.normalize(z_ND - centre_D, dim=1) @ torch.nn.functional.normalize(
+        concepts.prototypes - centre_D, dim=1
+    ).T
+    confidence = (cosines / 0.1).softmax(dim=1).numpy()[np.arange(len(z_ND)), concepts.assigned]
+    return Predictions(
+        dataset.ids,
+        [labels[q] for q in concepts.assigned],
+        names[concepts.assigned] < 0,
+        confidence,
+        "the run shared no categories: seen classes are named by the model's head, novel-* are clusters of this "
+        "data alone and mean nothing elsewhere",
+    )

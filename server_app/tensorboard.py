@@ -1,0 +1,77 @@
+"""The rounds of a run as TensorBoard scalars."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+# Sites are counted, not named: a list of names is no scalar.
+_COUNTED = {"sat_out", "failed", "refused"}
+_LEFT_OUT = {"round", "rounds", "phase"}
+
+
+class TensorBoardLog:
+    """Writes round records below ``folder``, one scalar for each number in a record.
+
+    Tags follow the record: ``loss/total``, ``scores/global/all``, ``concepts/site-0``,
+    ``clients/failed`` (how many). The step is the round. A round that is written again, in this process or
+    after a resume, replaces what was written for it and for the rounds after it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writer: SummaryWriter | None = None
+        self._last_round = 0
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Write one record of ``rounds.jsonl`` and flush it."""
+        step = int(record["round"])
+        if self._writer is None or step <= self._last_round:
+            self._writer = self._start_at(step)
+        for tag, value in scalars(record):
+            self._writer.add_scalar(tag, value, step)
+        self._writer.flush()
+        self._last_round = step
+
+    def close(self) -> None:
+        """Close the event file; ``add`` would open another."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def __enter__(self) -> "TensorBoardLog":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _start_at(self, step: int) -> "SummaryWriter":
+        # Takes seconds to import, and only the server of a run needs it.
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.close()
+        # Readers drop whatever earlier event files hold from this step on.
+        return SummaryWriter(str(self._folder), purge_step=step)
+
+
+def scalars(record: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """The finite numbers of a record as ``(tag, value)``."""
+    for key, value in record.items():
+        if key not in _LEFT_OUT:
+            yield from _scalars(key, value)
+
+
+def _scalars(tag: str, value: Any) -> Iterator[tuple[str, float]]:
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _scalars(f"{tag}/{key}", part)
+    elif isinstance(value, list) and tag.rsplit("/", 1)[-1] in _COUNTED:
+        yield tag, float(len(value))
+    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        yield tag, float(value)

@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+
+from common.config import make_config
+from common.errors import InputError
+from server_app.method import Snapshot
+from server_app.run_files import RunFiles
+
+CONFIG = make_config(
+    {"kind": "vectors", "sample-shape": [4], "seen-classes": ["a"], "classes": ["a", "b"], "alpha": 0.3}
+)
+
+
+def _claimed(folder, config=CONFIG):
+    files = RunFiles(folder)
+    assert files.claim(config, overwrite=False) is False
+    files.write_config(config)
+    return files
+
+
+def _unfinished(folder):
+    files = _claimed(folder)
+    files.write_checkpoint(1, Snapshot({"w": np.zeros(1)}, {}))
+    return files
+
+
+def test_a_new_folder_is_claimed_and_an_unfinished_run_goes_on(tmp_path):
+    files = _claimed(tmp_path / "deep" / "run")
+    assert files.claim(CONFIG, overwrite=False) is False
+    files.write_checkpoint(1, Snapshot({}, {}))
+    assert files.claim(CONFIG, overwrite=False) is True
+
+
+@pytest.mark.parametrize("same", [{"out": "elsewhere"}, {"threads": 2}, {"device": "cpu"}, {"tensorboard": False}])
+def test_what_is_about_the_place_does_not_make_another_run(tmp_path, same):
+    assert _unfinished(tmp_path / "run").claim(CONFIG.but(**same), overwrite=False) is True
+
+
+@pytest.mark.parametrize(
+    "other", [{"alpha": 0.5}, {"knn": 11}, {"rounds": 5}, {"seen_classes": ("b",)}, {"classes": ("a", "c")}]
+)
+def test_an_unfinished_run_with_other_settings_is_kept(tmp_path, other):
+    files = _unfinished(tmp_path / "run")
+    with pytest.raises(InputError, match="unfinished run with other settings"):
+        files.claim(CONFIG.but(**other), overwrite=False)
+    assert files.checkpoint.exists()
+    assert files.claim(CONFIG.but(**other), overwrite=True) is False
+    assert not files.checkpoint.exists()
+
+
+def test_a_finished_run_is_only_replaced_when_told_so(tmp_path):
+    files = _unfinished(tmp_path / "run")
+    files.metrics.write_text("{}")
+    files.model.mkdir()
+    (files.folder / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="already holds a finished run"):
+        files.claim(CONFIG, overwrite=False)
+    assert files.claim(CONFIG, overwrite=True) is False
+    assert [path.name for path in files.folder.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path, overwrite):
+    folder = tmp_path / "thesis"
+    folder.mkdir()
+    (folder / "model").mkdir()
+    with pytest.raises(InputError, match="not empty and holds no run"):
+        RunFiles(folder).claim(CONFIG, overwrite=overwrite)
+    assert (folder / "model").is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is a file"):
+        RunFiles(tmp_path / "file").claim(CONFIG, overwrite=overwrite)
+    with pytest.raises(InputError, match="cannot be written"):
+        RunFiles(tmp_path / "file" / "run").claim(CONFIG, overwrite=overwrite)
+
+
+def test_a_damaged_configuration_is_told(tmp_path):
+    files = _unfinished(tmp_path / "run")
+    files.config.write_text("{")
+    with pytest.raises(InputError, match=r"config\.json"):
+        files.claim(CONFIG, overwrite=False)
+
+
+def test_lines_are_read_back_and_one_cut_short_is_left_out(tmp_path):
+    files = _claimed(tmp_path / "run")
+    assert files.history() == []
+    for number in (1, 2, 3):
+        files.add_round({"round": number, "loss": {"total": 0.5}})
+    assert [record["round"] for record in files.history()] == [1, 2, 3]
+    files.rounds.write_text(files.rounds.read_text()[:-7])
+    assert [record["round"] for record in files.history()] == [1, 2]
+
+
+def test_resuming_drops_later_lines_and_goes_on_in_a_fresh_one(tmp_path):
+    files = _claimed(tmp_path / "run")
+    for number in (1, 2, 3):
+        files.add_round({"round": number})
+    with open(files.rounds, "a") as file:
+        file.write('{"round": 4, "lo')
+    assert files.keep_rounds(2) == [{"round": 1}, {"round": 2}]
+    files.add_round({"round": 3})
+    assert [record["round"] for record in files.history()] == [1, 2, 3]
+    assert files.rounds.read_text().count("\n") == 3
+
+
+def test_a_record_with_nan_is_refused(tmp_path):
+    files = _claimed(tmp_path / "run")
+    with pytest.raises(ValueError, match="JSON"):
+        files.add_round({"round": 1, "loss": float("nan")})
+    assert files.history() == []
+
+
+def test_a_checkpoint_comes_back(tmp_path):
+    files = _claimed(tmp_path / "run")
+    arrays = {"weights/w": np.arange(6, dtype=np.float32).reshape(2, 3).T, "own/site-1": np.array([3, 1])}
+    files.write_checkpoint(1, Snapshot({"old": np.zeros(2)}, {}))
+    files.write_checkpoint(7, Snapshot(arrays, {"curve": [0.5, 1.0], "next-number": 4}))
+    done, snapshot = files.read_checkpoint()
+    assert done == 7
+    assert snapshot.values == {"curve": [0.5, 1.0], "next-number": 4}
+    assert snapshot.arrays.keys() == arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(snapshot.arrays[name], array)
+        assert snapshot.arrays[name].dtype == array.dtype
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-3], lambda b: b"", lambda b: b"\x00" * len(b), lambda b: b[:20]])
+def test_a_damaged_checkpoint_is_told(tmp_path, damage):
+    files = _unfinished(tmp_path / "run")
+    files.checkpoint.write_bytes(damage(files.checkpoint.read_bytes()))
+    with pytest.raises(InputError, match=r"checkpoint\.safetensors cannot be read"):
+        files.read_checkpoint()
