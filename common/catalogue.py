@@ -15,12 +15,15 @@ class Catalogue:
 
     ``rows`` float32 [K, d], unit; ``names`` int64 [K], index of a seen class or -1; ``numbers`` int64 [K], the
     lasting number of a novel category (``novel-<n>``), 0 for seen ones; ``counts`` int64 [K], samples behind it.
+    ``linear`` float32 [K, d + 1], weights and bias of a linear head over centred unit features, where the
+    federation shares category statistics.
     """
 
     rows: NDArray[np.float32]
     names: NDArray[np.int64]
     numbers: NDArray[np.int64]
     counts: NDArray[np.int64]
+    linear: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -31,7 +34,13 @@ class Catalogue:
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The arrays by name, as they are sent and stored."""
-        return {"rows": self.rows, "names": self.names, "numbers": self.numbers, "counts": self.counts}
+        arrays: dict[str, NDArray[np.generic]] = {
+            "rows": self.rows,
+            "names": self.names,
+            "numbers": self.numbers,
+            "counts": self.counts,
+        }
+        return arrays if self.linear is None else {**arrays, "linear": self.linear}
 
     @staticmethod
     def from_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> "Catalogue":
@@ -41,12 +50,11 @@ class Catalogue:
             names=arrays["names"].astype(np.int64),
             numbers=arrays["numbers"].astype(np.int64),
             counts=arrays["counts"].astype(np.int64),
+            linear=arrays["linear"].astype(np.float32) if "linear" in arrays else None,
         )
 
 
-def category_labels(
-    names: NDArray[np.int64], numbers: NDArray[np.int64], seen_classes: Sequence[str]
-) -> list[str]:
+def category_labels(names: NDArray[np.int64], numbers: NDArray[np.int64], seen_classes: Sequence[str]) -> list[str]:
     """Texts of categories given by index of seen class (or -1) and novel number."""
     return [
         seen_classes[name] if name >= 0 else f"{NOVEL}{number}"

@@ -27,12 +27,26 @@ class RunConfig(Options):
     image_size: int | None = Field(None, ge=4, le=2048, description="resize images to this many pixels square")
     skip_bad_images: bool = Field(False, description="leave images out that do not decode, and count them")
     clients: int = Field(5, ge=1, le=10_000)
+    held_out_sites: int = Field(
+        0, ge=0, description="simulation only: that many of the clients, the last ones, take no part; see held-out/"
+    )
     alpha: float = Field(0.2, gt=0, le=1e6, description="Dirichlet concentration; smaller is more skewed")
     seed: int = Field(0, ge=0, le=2**31 - 1)
     rounds: int = Field(27, ge=1, le=100_000)
     seen_classes: tuple[str, ...] = Field((), description="classes with a name; empty: the first half, sorted")
     labelled_fraction: float = Field(0.5, ge=0, le=1, description="share of the seen classes that is labelled")
-    model: str = Field("auto", description="auto, convnet (images), adapter (vectors)")
+    model: str = Field(
+        "auto", description="auto, convnet (images), adapter (vectors), the folder of a pretrained model, hf:<hub name>"
+    )
+    trainable_blocks: int = Field(
+        1, ge=0, le=1000, description="last blocks of a pretrained model that learn; 0: a residual on its features"
+    )
+    backbone_image_size: int | None = Field(
+        None, ge=4, le=2048, description="pixels square that a pretrained model gets; unset: its own size"
+    )
+    backbone_hash: str = Field(
+        "", pattern="^([0-9a-f]{64})?$", description="found in the pretrained model: its weights and preprocessing"
+    )
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto: CUDA where there is one")
     threads: int = Field(1, ge=1, le=256, description="CPU threads of a client")
     min_clients: int = Field(1, ge=1, description="replies without which a round does not count")
@@ -71,6 +85,11 @@ class RunConfig(Options):
     @classmethod
     def _split_numbers(cls, value: Any) -> Any:
         return tuple(part for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @property
+    def training_sites(self) -> int:
+        """How many sites of a simulation train: without the held-out ones; one where the method pools all data."""
+        return 1 if get_method(self.method).pooled else self.clients - self.held_out_sites
 
     def flat(self) -> dict[str, Any]:
         """All settings under flat kebab-case keys, as JSON values: what ``config.json`` holds."""

@@ -10,15 +10,26 @@ ADAPT_STEPS = 50
 SMOOTHING = 1.0
 
 
-def category_logits(z_ND: Tensor, rows_KD: Tensor, centre_D: Tensor) -> Tensor:
-    """Log-likelihoods ``[n, K]`` up to a constant: centred cosines over the temperature."""
-    return centred(z_ND, centre_D) @ centred(rows_KD, centre_D).T / TEMPERATURE
+def category_logits(z_ND: Tensor, rows_KD: Tensor, centre_D: Tensor, linear_KE: Tensor | None = None) -> Tensor:
+    """Log-likelihoods ``[n, K]`` up to a constant: centred cosines over the temperature.
+
+    With ``linear_KE`` [K, d + 1], weights and bias of a linear head over centred unit features, by that head.
+    """
+    unit_ND = centred(z_ND, centre_D)
+    if linear_KE is not None:
+        return unit_ND @ linear_KE[:, :-1].T + linear_KE[:, -1]
+    return unit_ND @ centred(rows_KD, centre_D).T / TEMPERATURE
 
 
 def log_prior_of(counts_K: Tensor) -> Tensor:
     """Log shares of categories from counts, smoothed so that none is impossible; ``[K]``."""
     smooth = counts_K.float() + SMOOTHING
     return (smooth / smooth.sum()).log()
+
+
+def blend_prior(log_prior_K: Tensor, home_share: float) -> Tensor:
+    """Log prior of a sample that comes from home with probability ``home_share``, else from anywhere; ``[K]``."""
+    return (home_share * log_prior_K.exp() + (1 - home_share) / len(log_prior_K)).log()
 
 
 def adapt_prior(logits_NK: Tensor, steps: int = ADAPT_STEPS) -> Tensor:

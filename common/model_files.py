@@ -18,15 +18,20 @@ SCHEMA = 1
 WEIGHTS = "weights.safetensors"
 DESCRIPTION = "model.json"
 CATALOGUE_PREFIX = "catalogue/"
+PRIOR = "site/log-prior"
 
 
 @dataclass(frozen=True)
 class Model:
-    """A run's final model: the configuration it was made with, its tensors, and its categories if they are shared."""
+    """A run's final model: the configuration it was made with, its tensors, and its categories if they are shared.
+
+    ``prior`` [K], log shares of the categories at one site, exists only in the model that stays at that site.
+    """
 
     config: RunConfig
     weights: dict[str, NDArray[np.float32]]
     catalogue: Catalogue | None
+    prior: NDArray[np.float32] | None = None
 
 
 def save_model(folder: Path, model: Model) -> None:
@@ -39,6 +44,8 @@ def save_model(folder: Path, model: Model) -> None:
         arrays: dict[str, NDArray[Any]] = dict(model.weights)
         if model.catalogue is not None:
             arrays |= {CATALOGUE_PREFIX + name: array for name, array in model.catalogue.arrays().items()}
+        if model.prior is not None:
+            arrays[PRIOR] = model.prior
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, building / WEIGHTS)
         (building / DESCRIPTION).write_text(json.dumps(_describe(model), indent=1) + "\n", encoding="utf-8")
         building.chmod(0o755)
@@ -85,8 +92,9 @@ def load_model(folder: Path) -> Model:
         raise InputError(
             f"{folder} is damaged ({type(error).__name__}: {error}); copy the model folder again."
         ) from None
+    prior = arrays.pop(PRIOR, None)
     weights = {name: array for name, array in arrays.items() if not name.startswith(CATALOGUE_PREFIX)}
-    return Model(config, weights, catalogue)
+    return Model(config, weights, catalogue, prior)
 
 
 def _describe(model: Model) -> dict[str, Any]:
@@ -109,6 +117,14 @@ def _describe(model: Model) -> dict[str, Any]:
         "kind": config.kind,
         "sample_shape": list(config.sample_shape),
         "seen_classes": list(config.seen_classes),
+        **_backbone(config),
         "categories": categories,
         "config": config.flat(),
     }
+
+
+def _backbone(config: RunConfig) -> dict[str, Any]:
+    """The pretrained backbone that the weights belong on top of; they hold what was trained, not the backbone."""
+    if not config.backbone_hash:
+        return {}
+    return {"backbone": {"model": config.model, "hash": config.backbone_hash}}

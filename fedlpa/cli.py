@@ -81,8 +81,18 @@ def predict(
     data: Annotated[str, typer.Option(help="New data of the kind the model was trained on.")],
     out: Annotated[Path, typer.Option(help="Parquet file: id, category, is_novel, confidence.")],
     prior: Annotated[
-        str, typer.Option(help="uniform, or adapt: estimate the shares of categories from this data.")
-    ] = "uniform",
+        str | None,
+        typer.Option(
+            help="site: the shares of categories at the site that kept this model (default there); uniform "
+            "(default elsewhere); adapt: estimate them from this data."
+        ),
+    ] = None,
+    home_share: Annotated[
+        float, typer.Option(help="With --prior site: the probability that a sample comes from home.")
+    ] = 1.0,
+    backbone: Annotated[
+        str | None, typer.Option(help="Where the model's pretrained backbone is here, if it has one.")
+    ] = None,
     skip_bad_images: Annotated[bool, typer.Option(help="Leave images out that do not decode.")] = False,
 ) -> None:
     """Name the samples of new data: seen classes by name, discovered categories as novel-<n>."""
@@ -92,18 +102,26 @@ def predict(
     from fedlpa.predict import predict as run_prediction
 
     console = Console()
-    found = run_prediction(model, data, out, prior=prior, skip_bad_images=skip_bad_images, say=console.print)
-    table = Table("category", "samples", title=f"{len(found.ids)} samples, {found.how}")
+    found = run_prediction(
+        model,
+        data,
+        out,
+        prior=prior,
+        home_share=home_share,
+        backbone=backbone,
+        skip_bad_images=skip_bad_images,
+        say=console.print,
+    )
+    table = Table("category", "samples", title=f"{len(found.ids)} samples")
     names, counts = _count(found.categories)
     for name, count in zip(names, counts, strict=True):
         table.add_row(name, str(count))
     console.print(table)
+    console.print(f"found by: {found.how}")
     console.print(f"written: {out}", soft_wrap=True)
 
 
-@app.command(
-    epilog="Example: fedlpa partition --data digits --clients 5 --alpha 0.2 --seed 0 --out runs/partition"
-)
+@app.command(epilog="Example: fedlpa partition --data digits --clients 5 --alpha 0.2 --seed 0 --out runs/partition")
 def partition(
     data: Annotated[str, typer.Option(help="'digits' or a path to a labelled data set.")],
     out: Annotated[Path, typer.Option(help="Folder for site-<k>.parquet and truth.parquet.")],

@@ -1,7 +1,7 @@
 """``fedlpa predict``: name the samples of new data with a run's model."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from common.predictions import write_predictions
 if TYPE_CHECKING:
     from torch import Tensor
 
-PRIORS = ("uniform", "adapt")
+PRIORS = ("site", "uniform", "adapt")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ def predict(
     data: str,
     out: Path,
     *,
-    prior: str = "uniform",
+    prior: str | None = None,
+    home_share: float = 1.0,
+    backbone: str | None = None,
     skip_bad_images: bool = False,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> Predictions:
@@ -45,15 +47,20 @@ def predict(
     The columns are ``id``, ``category`` (a seen class's name or ``novel-<n>``), ``is_novel`` and ``confidence``.
 
     Args:
-        model: a run's ``model`` folder.
-        prior: ``uniform``: every category is as likely; ``adapt``: the shares of categories are estimated from
-            the new data itself, for a whole institution's data, not for single samples.
+        model: a run's ``model`` folder, or the one that a site kept.
+        prior: ``site``: the shares of categories at the site whose model this is; ``uniform``: every category is
+            as likely; ``adapt``: the shares are estimated from the new data itself, for a whole institution's
+            data, not for single samples. None: ``site`` for a site's model, else ``uniform``.
+        home_share: with ``site``, the probability that a sample comes from home; the rest is uniform.
+        backbone: where the pretrained backbone is on this machine; None: where it was when the run started.
 
     Raises:
         InputError: the model or the data will not do; nothing is written.
     """
-    if prior not in PRIORS:
+    if prior is not None and prior not in PRIORS:
         raise InputError(f"unknown prior '{prior}'; use one of {', '.join(PRIORS)}.")
+    if not 0 <= home_share <= 1:
+        raise InputError(f"the home share is {home_share} but must lie between 0 and 1.")
     if out.is_dir():
         raise InputError(f"{out} is a folder; give the name of a Parquet file with --out.")
     loaded = load_model(model)
@@ -61,12 +68,33 @@ def predict(
         raise InputError(
             f"{model} comes from method {loaded.config.method}, which trains no model; predict with another run's."
         )
+    if prior == "site" and loaded.prior is None:
+        raise InputError(
+            f"{model} is the federation's model and knows no site's prior; use the model folder that a site kept, "
+            "or --prior adapt."
+        )
+    prior = prior or ("uniform" if loaded.prior is None else "site")
+    loaded = _with_backbone(loaded, backbone)
     dataset = _matching_data(loaded, data, skip_bad_images)
     for sentence in dataset.skipped:
         say(sentence)
-    found = _by_catalogue(loaded, dataset, prior) if loaded.catalogue is not None else _by_clusters(loaded, dataset)
+    if loaded.catalogue is not None:
+        found = _by_catalogue(loaded, dataset, prior, home_share)
+    else:
+        found = _by_clusters(loaded, dataset)
     write_predictions(out, found.ids, found.categories, found.novel, found.confidence)
     return found
+
+
+def _with_backbone(model: Model, backbone: str | None) -> Model:
+    """The model on the backbone it was trained on, checked before any data is read."""
+    from common.models import with_backbone
+
+    if backbone is None:
+        return replace(model, config=with_backbone(model.config))
+    if not model.config.backbone_hash:
+        raise InputError("the model was trained without a pretrained backbone; leave --backbone out.")
+    return replace(model, config=with_backbone(model.config.but(model=backbone)))
 
 
 def _matching_data(model: Model, data: str, skip_bad_images: bool) -> Dataset:
@@ -117,10 +145,10 @@ def _features(model: Model, dataset: Dataset) -> "tuple[Tensor, Tensor]":
     return all_features(network, torch.from_numpy(dataset.x)), network.feature_mean
 
 
-def _by_catalogue(model: Model, dataset: Dataset, prior: str) -> Predictions:
+def _by_catalogue(model: Model, dataset: Dataset, prior: str, home_share: float) -> Predictions:
     import torch
 
-    from common.head import adapt_prior, category_logits
+    from common.head import adapt_prior, blend_prior, category_logits
 
     catalogue = model.catalogue
     assert catalogue is not None
@@ -128,9 +156,12 @@ def _by_catalogue(model: Model, dataset: Dataset, prior: str) -> Predictions:
         raise InputError("the model knows no category; train it on more data.")
     z_ND, centre_D = _features(model, dataset)
     with torch.no_grad():
-        logits = category_logits(z_ND, torch.from_numpy(catalogue.rows), centre_D)
+        linear = None if catalogue.linear is None else torch.from_numpy(catalogue.linear)
+        logits = category_logits(z_ND, torch.from_numpy(catalogue.rows), centre_D, linear)
         if prior == "adapt":
             logits = logits + adapt_prior(logits)
+        elif prior == "site" and model.prior is not None:
+            logits = logits + blend_prior(torch.from_numpy(model.prior), home_share)
         confidence, chosen = logits.softmax(dim=1).max(dim=1)
     labels = catalogue.labels(model.config.seen_classes)
     category = chosen.numpy()
@@ -175,9 +206,10 @@ def _by_clusters(model: Model, dataset: Dataset) -> Predictions:
             if mean.max() > 0.5:
                 names[q] = int(mean.argmax())
     labels = category_labels(names, number_by_size(names, concepts.counts), model.config.seen_classes)
-    cosines = torch.nn.functional.normalize(z_ND - centre_D, dim=1) @ torch.nn.functional.normalize(
-        concepts.prototypes - centre_D, dim=1
-    ).T
+    cosines = (
+        torch.nn.functional.normalize(z_ND - centre_D, dim=1)
+        @ torch.nn.functional.normalize(concepts.prototypes - centre_D, dim=1).T
+    )
     confidence = (cosines / 0.1).softmax(dim=1).numpy()[np.arange(len(z_ND)), concepts.assigned]
     return Predictions(
         dataset.ids,

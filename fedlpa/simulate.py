@@ -48,7 +48,7 @@ def simulate(
     files = RunFiles(Path(config.out))
     resolved = prepare_simulation(config, files, overwrite=overwrite)
     tell = say or (lambda sentence: None)
-    tell(f"{resolved.clients} sites prepared in {files.sites}; starting the workers")
+    tell(f"{resolved.training_sites} sites prepared in {files.sites}; starting the workers")
     outcome: dict[str, Any] = {}
     _run_flower(resolved, files, watch or (lambda record: None), outcome)
     if "error" in outcome:
@@ -88,7 +88,7 @@ def _run_flower(config: RunConfig, files: RunFiles, watch: Any, outcome: dict[st
             run_simulation(
                 server_app=server_app,
                 client_app=client_app,
-                num_supernodes=config.clients,
+                num_supernodes=config.training_sites,
                 backend_config=_backend(config),
             )
 
@@ -98,7 +98,7 @@ def _backend(config: RunConfig) -> dict[str, Any]:
     import torch
 
     cores = os.cpu_count() or 1
-    workers = max(1, min(cores // config.threads, config.clients))
+    workers = max(1, min(cores // config.threads, config.training_sites))
     gpu = 0.0
     if config.device != "cpu" and torch.cuda.is_available():
         gpu = torch.cuda.device_count() / workers

@@ -19,6 +19,9 @@ STATUS = "status.json"
 """What the run is waiting for, in one sentence."""
 
 
+LOCK = ".run.lock"
+
+
 def run_deployed(grid: Grid, folder: Path) -> None:
     """Go on with the run whose ``config.json`` is in ``folder`` and write the run's files there.
 
@@ -44,10 +47,22 @@ def run_deployed(grid: Grid, folder: Path) -> None:
         raise
 
 
+def is_running(folder: Path) -> bool:
+    """Whether a ServerApp works on ``folder`` at this moment; the kernel forgets its lock when it dies."""
+    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """A ServerApp that the SuperLink has given up on may live on for a moment: wait until it is gone."""
-    handle = os.open(folder / ".run.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -1,7 +1,8 @@
 """Sending messages one at a time and taking replies as they arrive; knowing who still owes one."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from flwr.app import Message
 from flwr.serverapp import Grid
@@ -11,27 +12,46 @@ MOST_BYTES = 64 * 2**20
 """How many bytes of replies are pulled at once, unless one alone is larger."""
 
 
+LOOK_EVERY = 3.0
+"""Seconds between two looks at which nodes have started anew."""
+
+
+@dataclass(frozen=True)
+class Owed:
+    """A message without a reply: to whom, of which round, pushed when (seconds since the epoch)."""
+
+    node: int
+    round: str
+    pushed: float
+
+
 class Exchange:
     """Messages of one run. A reply is dropped once it was handed on: memory does not grow with the clients."""
 
-    def __init__(self, grid: Grid, reply_bytes: int = 0) -> None:
-        """``reply_bytes``: about how large a reply is."""
+    def __init__(
+        self, grid: Grid, reply_bytes: int = 0, activations: Callable[[], dict[int, float]] | None = None
+    ) -> None:
+        """``reply_bytes``: about how large a reply is; ``activations``: when each node last came online."""
         self.grid = grid
         self.batch = max(1, MOST_BYTES // max(1, reply_bytes))
-        self._owed: dict[str, tuple[int, str]] = {}
+        self.activations = activations
+        self._owed: dict[str, Owed] = {}
 
     def busy(self) -> dict[int, str]:
         """Nodes that still work on an earlier message, by its round; late replies are thrown away here."""
         for _ in self._pull(set(self._owed)):
             pass
-        return dict(self._owed.values())
+        for message_id in self._lost(set(self._owed)):
+            del self._owed[message_id]
+        return {owed.node: owed.round for owed in self._owed.values()}
 
     def ask(
         self, messages: Iterable[Message], timeout: float, quorum: int | None = None, grace: float | None = None
-    ) -> Iterator[tuple[int, Message]]:
+    ) -> Iterator[tuple[int, Message | None]]:
         """Push ``messages`` and yield replies as they come, with the node asked; ends when all are in or time is up.
 
-        An error that Flower makes up in a node's place does not carry the node's id.
+        An error that Flower makes up in a node's place does not carry the node's id. None stands for the reply of
+        a node that was started anew after it had taken the message: the message is lost then.
 
         Args:
             timeout: seconds for all replies.
@@ -42,21 +62,37 @@ class Exchange:
             for message_id in self.grid.push_messages([message]):
                 if message_id:
                     waiting.add(message_id)
-                    self._owed[message_id] = (message.metadata.dst_node_id, message.metadata.group_id)
+                    metadata = message.metadata
+                    self._owed[message_id] = Owed(metadata.dst_node_id, metadata.group_id, time.time())
         deadline = time.monotonic() + timeout
-        good = 0
+        looked, good = time.monotonic(), 0
         while waiting and time.monotonic() < deadline:
-            for node, reply in self._pull(waiting):
+            for owed, reply in self._pull(waiting):
                 waiting.discard(reply.metadata.reply_to_message_id)
                 good += not reply.has_error()
-                yield node, reply
+                yield owed.node, reply
             if quorum is not None and grace is not None and good >= quorum:
                 deadline = min(deadline, time.monotonic() + grace)
                 quorum = None
+            if waiting and time.monotonic() - looked > LOOK_EVERY:
+                looked = time.monotonic()
+                for message_id in self._lost(waiting):
+                    waiting.discard(message_id)
+                    yield self._owed.pop(message_id).node, None
             if waiting:
                 time.sleep(PULL_INTERVAL)
 
-    def _pull(self, message_ids: set[str]) -> Iterator[tuple[int, Message]]:
+    def _lost(self, message_ids: set[str]) -> list[str]:
+        if self.activations is None or not message_ids:
+            return []
+        started = self.activations()
+        return [
+            message_id
+            for message_id in message_ids
+            if started.get(self._owed[message_id].node, 0.0) > self._owed[message_id].pushed
+        ]
+
+    def _pull(self, message_ids: set[str]) -> Iterator[tuple[Owed, Message]]:
         ids = sorted(message_ids)
         for start in range(0, len(ids), self.batch):
             replies = list(self.grid.pull_messages(ids[start : start + self.batch]))
@@ -64,4 +100,4 @@ class Exchange:
                 reply = replies.pop()
                 owed = self._owed.pop(reply.metadata.reply_to_message_id, None)
                 if owed is not None:
-                    yield owed[0], reply
+                    yield owed, reply

@@ -33,7 +33,7 @@ def final_metrics(
         "schema": SCHEMA,
         "method": config.method,
         "data": config.data,
-        "clients": config.clients,
+        "clients": config.clients if config.data else max(record["clients"]["asked"] for record in history),
         "alpha": config.alpha,
         "seed": config.seed,
         "rounds": len(history),

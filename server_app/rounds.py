@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from flwr.app import Message, MessageType
@@ -87,7 +88,7 @@ class Rounds:
         self.sites: dict[int, str] = {}
         self.history: list[dict[str, Any]] = []
         model_bytes = sum(array.nbytes for array in self.method.weights().values())
-        self.exchange = Exchange(grid, model_bytes)
+        self.exchange = Exchange(grid, model_bytes, None if simulated else self._activations)
         self.delivered: dict[str, Any] = {}
         """Scores of the sites' own final predictions; benchmarks only."""
 
@@ -143,7 +144,7 @@ class Rounds:
         Raises:
             RunFailedError: they are not within the quorum's timeout.
         """
-        wanted = self.config.clients if self.simulation_root else self.config.min_clients
+        wanted = self.config.training_sites if self.simulation_root else self.config.min_clients
         patience = self.config.round_timeout if self.simulation_root else self.config.quorum_timeout
         deadline = time.monotonic() + patience
         told = -1
@@ -160,6 +161,14 @@ class Rounds:
         if not self.simulation_root:
             self._learn_names()
         return nodes
+
+    def _activations(self) -> dict[int, float]:
+        """When each site last came online, in seconds since the epoch by the server's clock."""
+        return {
+            node.node_id: datetime.fromisoformat(node.last_activated_at).timestamp()
+            for node in self.grid.get_nodes()
+            if node.last_activated_at
+        }
 
     def _learn_names(self) -> None:
         """Sites are called by the names that their keys were registered under."""
@@ -250,6 +259,9 @@ class Rounds:
             grace=self.config.grace_period,
         ):
             silent.discard(node)
+            if message is None:
+                tally.failed.append({"site": self._name(node), "reason": "restarted while it was working"})
+                continue
             started = time.perf_counter()
             self._take(node, message, contract, fold, tally)
             tally.server_seconds += time.perf_counter() - started

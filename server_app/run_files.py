@@ -21,6 +21,7 @@ OWN_FILES = (
     "model",
     "tensorboard",
     "sites",
+    "held-out",
 )
 
 
@@ -35,6 +36,7 @@ class RunFiles:
         self.checkpoint = folder / "checkpoint.safetensors"
         self.model = folder / "model"
         self.sites = folder / "sites"
+        self.held_out = folder / "held-out"
         self.tensorboard = folder / "tensorboard"
 
     def claim(self, config: RunConfig, *, overwrite: bool) -> bool:

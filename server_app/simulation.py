@@ -16,15 +16,23 @@ def prepare_simulation(config: RunConfig, files: RunFiles, *, overwrite: bool) -
     An interrupted run of the same configuration keeps its sites and goes on.
 
     Returns:
-        the configuration with what was found in the data: kind, sample shape, seen and true classes.
+        the configuration with what was found in the data: kind, sample shape, seen and true classes; and in the
+        pretrained backbone, if one is configured: its hash.
 
     Raises:
         InputError: the data, a setting, or the folder will not do. Nothing is written then.
     """
     from common.data.read import ReadOptions, read_dataset
     from common.data.sites import materialise_sites
-    from common.data.split import split_federation
+    from common.data.split import pool_sites, split_federation
+    from common.models import with_backbone
 
+    training = config.training_sites
+    if config.held_out_sites >= config.clients:
+        raise InputError(
+            f"setting held-out-sites={config.held_out_sites} leaves none of the {config.clients} clients to train; "
+            "lower it or add clients."
+        )
     dataset = read_dataset(
         config.data,
         ReadOptions(
@@ -49,13 +57,20 @@ def prepare_simulation(config: RunConfig, files: RunFiles, *, overwrite: bool) -
     resolved = config.but(
         kind=dataset.kind, sample_shape=dataset.sample_shape, seen_classes=split.seen, classes=split.classes
     )
+    resolved = with_backbone(resolved)
     get_method(config.method).contract(resolved)  # refuses a model or a K that does not fit before anything runs
-    if config.min_clients > config.clients:
+    if config.min_clients > training:
         raise InputError(
-            f"setting min-clients={config.min_clients} exceeds the {config.clients} clients; lower it or add clients."
+            f"setting min-clients={config.min_clients} exceeds the {training} clients that train; lower it or add "
+            "clients."
         )
     if files.claim(resolved, overwrite=overwrite) and files.sites.exists():
         return resolved
-    materialise_sites(dataset, split, files.sites)
+    if config.held_out_sites:
+        held_out = range(config.clients - config.held_out_sites, config.clients)
+        materialise_sites(dataset, split, files.held_out, held_out)
+    if get_method(config.method).pooled:
+        split = pool_sites(split, config.clients - config.held_out_sites)
+    materialise_sites(dataset, split, files.sites, range(training))
     files.write_config(resolved)
     return resolved

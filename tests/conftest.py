@@ -1,11 +1,15 @@
 """Fixtures that all tests share."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+# Several processes on few cores: idle threads of one would spin in the way of another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
     from common.config import RunConfig
@@ -45,3 +49,32 @@ def small_federation(tmp_path: Path) -> "Callable[..., tuple[RunConfig, RunFiles
         return prepare_simulation(make_config(given), files, overwrite=overwrite), files
 
     return prepare
+
+
+@pytest.fixture(scope="session")
+def make_backbone() -> Callable[..., Path]:
+    """Saves a model of 2 blocks, 32 wide, for images of 32 pixels in patches of 8; returns its folder."""
+    transformers = pytest.importorskip("transformers", reason="the extra 'backbones' is not installed")
+    import torch
+
+    def make(
+        folder: Path,
+        kind: str = "vit",
+        seed: int = 0,
+        preprocessor: dict[str, object] | None = None,
+        **more: object,
+    ) -> Path:
+        config_type, model_type = {
+            "vit": (transformers.ViTConfig, transformers.ViTModel),
+            "dinov2": (transformers.Dinov2Config, transformers.Dinov2Model),
+            "dinov3": (transformers.DINOv3ViTConfig, transformers.DINOv3ViTModel),
+        }[kind]
+        sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model_type(config_type(**sizes, image_size=32, patch_size=8, **more)).save_pretrained(folder)
+        if preprocessor is not None:
+            (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor))
+        return folder
+
+    return make

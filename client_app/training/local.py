@@ -10,12 +10,21 @@ from torch import Tensor
 from client_app.state import PrivateState
 from client_app.task import Task
 from client_app.training.neighbours import NeighbourLists, mutual_neighbours
+from common.config import RunConfig
+from common.errors import InputError
 from common.methods.records import WEIGHTS
 from common.models import Network, restore_network, travelling
+from common.models.pretrained import is_pretrained
 
 
 def load_network(task: Task) -> Network:
-    """The global network with the weights of the server's message, on the configured device."""
+    """The global network with the weights of the server's message, on the configured device.
+
+    Raises:
+        InputError: the server names a backbone that this site does not have, or does not say which it is.
+    """
+    if is_pretrained(task.config.model) and not task.config.backbone_hash:
+        raise InputError("the server names a backbone without its hash; set backbone-hash in the run's configuration.")
     weights = {name: array.astype(np.float32) for name, array in task.records[WEIGHTS].items()}
     return restore_network(task.config, weights).to(choose_device(task.config.device))
 
@@ -39,20 +48,21 @@ def measure_input(network: Network, x: Tensor) -> None:
 
 @torch.no_grad()
 def input_neighbours(network: Network, task: Task, k: int) -> NeighbourLists:
-    """Mutual neighbours in the input, found once and kept in the private state."""
+    """Mutual neighbours in the input or a pretrained backbone's features, found once and kept in the private state."""
     state: PrivateState = task.state
-    key = f"{k}/{_moments_key(network)}"
+    key = f"{k}/{_input_key(network, task.config)}"
     if state.values.get("neighbours.key") == key:
         starts, ids = state.arrays["neighbours.starts"], state.arrays["neighbours.ids"]
         return NeighbourLists(starts.astype(np.int64), ids.astype(np.int64))
-    flat = network.prepare(task.data.x.to(network.feature_mean.device)).flatten(1)
-    lists = mutual_neighbours(flat, task.data.labels, k)
+    lists = mutual_neighbours(network.neighbour_input(task.data.x), task.data.labels, k)
     state.update({"neighbours.starts": lists.starts, "neighbours.ids": lists.ids}, {"neighbours.key": key})
     return lists
 
 
-def _moments_key(network: Network) -> str:
+def _input_key(network: Network, config: RunConfig) -> str:
     """Neighbours of vectors depend on the federation's input moments, which settle after round 1."""
+    if config.backbone_hash:
+        return f"{config.backbone_hash}/{config.backbone_image_size}"
     if not network.vectors:
         return "images"
     return f"{float(network.input_mean.double().sum()):.6g}/{float(network.input_square.double().sum()):.6g}"

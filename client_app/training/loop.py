@@ -89,9 +89,7 @@ def train(
     return {name: value / steps for name, value in sums.items()} if steps else {}
 
 
-def _supervised(
-    network: Network, z: Tensor, p: Tensor, labels: Tensor, options: TrainingOptions
-) -> dict[str, Tensor]:
+def _supervised(network: Network, z: Tensor, p: Tensor, labels: Tensor, options: TrainingOptions) -> dict[str, Tensor]:
     known = labels >= 0
     if not known.any() or not options.supervised_weight or not (options.supcon or options.cross_entropy):
         return {}

@@ -4,14 +4,22 @@ import torch
 from torch import nn
 
 from common.methods.options import TrainingOptions
+from common.models import Network
 
 
 def make_optimiser(network: nn.Module, options: TrainingOptions, learning_rate: float) -> torch.optim.Optimizer:
-    """AdamW, or SGD with momentum 0.9, over the trainable parameters."""
+    """AdamW, or SGD with momentum 0.9, over the trainable parameters; pretrained ones learn slower."""
     trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    slow = {id(p) for p in network.pretrained_parameters()} if isinstance(network, Network) else set()
+    slow_rate = learning_rate * options.pretrained_rate
     groups = [
-        {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": options.weight_decay},
-        {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
+        {
+            "params": [p for p in trainable if (p.ndim >= 2) == matrices and (id(p) in slow) == pretrained],
+            "weight_decay": options.weight_decay if matrices else 0.0,
+            "lr": slow_rate if pretrained else learning_rate,
+        }
+        for pretrained in ((False, True) if slow else (False,))
+        for matrices in (True, False)
     ]
     if options.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=learning_rate, momentum=0.9)

@@ -1,5 +1,6 @@
 """The sites of a simulation as folders, as if each institution had prepared its own."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +21,17 @@ def site_dataset(dataset: Dataset, split: Split, site: int) -> Dataset:
     return dataset.take(rows).with_labels(visible)
 
 
-def materialise_sites(dataset: Dataset, split: Split, root: Path) -> None:
+def materialise_sites(dataset: Dataset, split: Split, root: Path, sites: Iterable[int] | None = None) -> None:
     """Write ``root/site-<k>/data.parquet``, labels null where hidden, and ``truth.parquet`` for every site k.
 
-    The truth lists the samples whose class the data set knows. A site without samples gets an empty folder.
-    ``root`` appears at once, complete; InputError if it is already there and not empty.
+    ``sites`` names some of them; None is all. The truth lists the samples whose class the data set knows. A site
+    without samples gets an empty folder. ``root`` appears at once, complete; InputError if it is already there and
+    not empty.
     """
 
     def fill(temporary: Path) -> None:
-        for site, rows in enumerate(split.sites):
+        for site in range(len(split.sites)) if sites is None else sites:
+            rows = split.sites[site]
             folder = temporary / f"site-{site}"
             folder.mkdir()
             if len(rows):

@@ -39,8 +39,10 @@ def split_federation(
 
     Seen classes are the first half in natural order unless given. Of each, ``labelled_fraction`` (rounded,
     at least one sample unless it is 0) is labelled. Samples whose label the file does not hold are spread
-    evenly and stay unlabelled; a file without labels has no classes. The same arguments give the same split. Raises InputError for arguments out
-    of range, unknown classes, and data that cannot be split.
+    evenly and stay unlabelled; a file without labels has no classes. The same arguments give the same split.
+
+    Raises:
+        InputError: arguments out of range, unknown classes, or data that cannot be split.
     """
     _check(dataset, clients, alpha, seed, labelled_fraction)
     seen = choose_seen(dataset.classes, seen_classes, dataset.source)
@@ -63,6 +65,12 @@ def split_federation(
             count = max(1, count)
         labelled[labelling.permutation(members)[:count]] = True
     return Split(sites, labelled, seen, classes)
+
+
+def pool_sites(split: Split, sites: int) -> Split:
+    """The same split with the first ``sites`` sites merged into one; the others stay as they are."""
+    together = np.sort(np.concatenate(split.sites[:sites]))
+    return Split((together, *split.sites[sites:]), split.labelled, split.seen, split.classes)
 
 
 def choose_seen(classes: tuple[str, ...], asked: tuple[str, ...], source: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from common.contract import Contract
 from common.errors import InputError, nearest
-from common.methods import fedlpa, local_infomap, simgcd
+from common.methods import fedlpa, gcd, local_infomap, local_only, simgcd
 from common.methods.options import Options
 from common.methods.schedule import RoundPlan
 
@@ -29,6 +29,8 @@ class Method:
     contract: Callable[["RunConfig"], Contract]
     client: str
     server: str
+    pooled: bool = False
+    """Whether the method is no federation: a simulation then merges all sites into one."""
 
 
 METHODS: dict[str, Method] = {
@@ -63,6 +65,37 @@ METHODS: dict[str, Method] = {
             contract=simgcd.contract,
             client="client_app.methods.simgcd",
             server="server_app.methods.simgcd:SimGCDServer",
+        ),
+        Method(
+            name="fedavg-gcd",
+            summary="baseline: FedAvg of GCD's contrastive training, then one-shot federated k-means that is told K",
+            options=gcd.GCDOptions,
+            rounds=lambda config: config.rounds,
+            plan=gcd.plan,
+            contract=gcd.contract,
+            client="client_app.methods.gcd",
+            server="server_app.methods.gcd:GCDServer",
+        ),
+        Method(
+            name="local-only",
+            summary="baseline: every site discovers and trains as in FedLPA, on its own; nothing is shared",
+            options=local_only.LocalOnlyOptions,
+            rounds=lambda config: config.rounds,
+            plan=local_only.plan,
+            contract=local_only.contract,
+            client="client_app.methods.local_only",
+            server="server_app.methods.local_only:LocalOnlyServer",
+        ),
+        Method(
+            name="centralised",
+            summary="baseline: FedLPA with all data in one place, the upper bound; simulation only",
+            options=fedlpa.FedLPAOptions,
+            rounds=lambda config: config.rounds,
+            plan=fedlpa.plan,
+            contract=fedlpa.contract,
+            client="client_app.methods.fedlpa",
+            server="server_app.methods.fedlpa:FedLPAServer",
+            pooled=True,
         ),
     )
 }

@@ -6,7 +6,17 @@ from pydantic import Field
 
 from common.contract import Contract
 from common.methods.options import AlignmentOptions, DiscoveryOptions, TrainingOptions
-from common.methods.records import CATALOGUE, COMMON_METRICS, TRUTH, WEIGHTS, catalogue_specs, truth_specs, weight_specs
+from common.methods.records import (
+    CATALOGUE,
+    COMMON_METRICS,
+    STATISTICS,
+    TRUTH,
+    WEIGHTS,
+    catalogue_specs,
+    statistics_specs,
+    truth_specs,
+    weight_specs,
+)
 from common.methods.schedule import RoundPlan, plan_round
 
 if TYPE_CHECKING:
@@ -19,6 +29,9 @@ class FedLPAOptions(TrainingOptions, DiscoveryOptions, AlignmentOptions):
     rediscover_every: int = Field(5, ge=1, description="R: rounds between discoveries")
     share_categories: bool = Field(
         True, description="send category rows and train over the federation's; false: weights only"
+    )
+    category_statistics: bool = Field(
+        False, description="send sums and one scatter matrix of categories once, for a linear head; needs consent"
     )
     match_threshold: float = Field(
         0.6, ge=-1, le=1, description="centred cosine above which the server joins novel rows"
@@ -46,12 +59,14 @@ def plan(config: "RunConfig", number: int) -> RoundPlan:
 
 
 def contract(config: "RunConfig") -> Contract:
-    """Weights always; category rows only with ``share-categories``; listed scalars."""
+    """Weights always; category rows with ``share-categories``; statistics with ``category-statistics``; scalars."""
     from common.models import feature_width
 
     optional = truth_specs(config)
     if options_of(config).share_categories:
         optional[CATALOGUE] = catalogue_specs(feature_width(config), len(config.seen_classes))
+        if options_of(config).category_statistics:
+            optional[STATISTICS] = statistics_specs(feature_width(config))
     return Contract(
         required={WEIGHTS: weight_specs(config, len(config.seen_classes))},
         optional=optional,

@@ -31,6 +31,9 @@ class TrainingOptions(Options):
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="sgd: momentum 0.9, as in SimGCD")
     learning_rate: float = Field(1e-3, gt=0, le=10, description="warm-up peak; cosine over twice the warm-up")
     refine_learning_rate: float = Field(5e-4, gt=0, le=10, description="peak after the warm-up; cosine")
+    pretrained_rate: float = Field(
+        0.1, ge=0, le=1, description="learning rate of a pretrained model's blocks, as a share of the others'"
+    )
     weight_decay: float = Field(1e-4, ge=0, le=1, description="on matrices only")
     contrastive_weight: float = Field(1.0, ge=0, description="0 removes InfoNCE")
     contrastive_temperature: float = Field(0.2, gt=0, le=10)

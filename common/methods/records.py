@@ -11,6 +11,10 @@ WEIGHTS = "weights"
 """Trainable tensors and buffers, by their names in the network."""
 CATALOGUE = "catalogue"
 """Category rows: ``rows`` [m, d], ``counts`` [m], ``names`` [m] (index of a seen class, or -1)."""
+STATISTICS = "statistics"
+"""Second moments, by consent only: ``sums`` [m, d] and ``counts`` [m] of centred unit features of the catalogue
+record's concepts (0 where fewer than 10 are behind one), and one ``scatter`` [d, d] within concepts."""
+STATISTICS_SUPPORT = 10
 TRUTH = "truth"
 """Benchmarks only: ``counts`` [predicted, true classes] over unlabelled samples."""
 
@@ -46,6 +50,10 @@ COMMON_METRICS = {
 }
 """Scalars that a client may report, with their ranges; METHODS 1.6 and DESIGN's wire contract."""
 
+CURVE_METRICS = ("calibration-curve", "calibration-labels")
+"""Those by which sites borrow each other's calibration; of no use to methods that calibrate nothing together."""
+PLAIN_METRICS = {name: spec for name, spec in COMMON_METRICS.items() if name not in CURVE_METRICS}
+
 
 def weight_specs(config: "RunConfig", head_rows: int) -> dict[str, ArraySpec]:
     """The declaration of every travelling tensor: names, shapes and dtypes fixed by the configuration."""
@@ -61,6 +69,15 @@ def catalogue_specs(width: int, seen: int) -> dict[str, ArraySpec]:
         "rows": ArraySpec("float32", (None, width), MOST_CATEGORIES),
         "counts": ArraySpec("int64", (None,), MOST_CATEGORIES, low=1, high=2**40),
         "names": ArraySpec("int64", (None,), MOST_CATEGORIES, low=-1, high=seen - 1),
+    }
+
+
+def statistics_specs(width: int) -> dict[str, ArraySpec]:
+    """The declaration of category statistics for features of ``width``."""
+    return {
+        "sums": ArraySpec("float32", (None, width), MOST_CATEGORIES),
+        "counts": ArraySpec("int64", (None,), MOST_CATEGORIES, low=0, high=2**40),
+        "scatter": ArraySpec("float32", (width, width)),
     }
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from common.contract import Contract
-from common.errors import InputError
+from common.methods.known_categories import told_categories
 from common.methods.options import AlignmentOptions, TrainingOptions
 from common.methods.records import COMMON_METRICS, TRUTH, WEIGHTS, truth_specs, weight_specs
 from common.methods.schedule import RoundPlan, plan_round
@@ -39,14 +39,7 @@ def head_rows(config: "RunConfig") -> int:
     Raises:
         InputError: K is neither given nor known, or smaller than the number of seen classes.
     """
-    rows = options_of(config).categories or len(config.classes)
-    if not rows:
-        raise InputError("method fedavg-simgcd must be told the number of categories; give --set categories=K.")
-    if rows < len(config.seen_classes):
-        raise InputError(
-            f"setting categories={rows} is smaller than the {len(config.seen_classes)} seen classes; raise it."
-        )
-    return rows
+    return told_categories(config, options_of(config).categories)
 
 
 def plan(config: "RunConfig", number: int) -> RoundPlan:

@@ -8,13 +8,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from common.errors import InputError, nearest
+from common.errors import InputError
 from common.models.adapter import Adapter, adapter_width
+from common.models.backbone import Backbone
 from common.models.convnet import CONVNET_WIDTH, ConvNet
 from common.models.network import LOGIT_TEMPERATURE, Network, all_features
+from common.models.pretrained import Pretrained, is_pretrained, load_backbone, with_backbone
 
 if TYPE_CHECKING:
     from common.config import RunConfig
+
+PRETRAINED = "pretrained"
 
 __all__ = [
     "LOGIT_TEMPERATURE",
@@ -24,6 +28,7 @@ __all__ = [
     "feature_width",
     "restore_network",
     "travelling",
+    "with_backbone",
 ]
 
 
@@ -33,9 +38,14 @@ def build_network(config: "RunConfig", head_rows: int) -> Network:
     Raises:
         InputError: the configured model does not exist or does not fit the kind of data.
     """
+    name = _model_name(config)
+    pretrained = _load(config) if name == PRETRAINED else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        if _model_name(config) == "convnet":
+        if pretrained is not None:
+            backbone = Backbone(pretrained, config.trainable_blocks, config.backbone_image_size)
+            return Network(backbone, head_rows, d_in=None)
+        if name == "convnet":
             channels, height, width = config.sample_shape
             return Network(ConvNet(channels, height, width), head_rows, d_in=None)
         (d_in,) = config.sample_shape
@@ -59,22 +69,38 @@ def restore_network(config: "RunConfig", weights: Mapping[str, NDArray[np.float3
 
 def feature_width(config: "RunConfig") -> int:
     """d, the width of the features of a resolved configuration."""
-    return CONVNET_WIDTH if _model_name(config) == "convnet" else adapter_width(config.sample_shape[0])
+    name = _model_name(config)
+    if name == PRETRAINED:
+        return _load(config).width
+    return CONVNET_WIDTH if name == "convnet" else adapter_width(config.sample_shape[0])
 
 
 def travelling(network: Network) -> dict[str, Tensor]:
-    """What goes over the wire: every trainable tensor and buffer, by name, detached."""
+    """What goes over the wire: every trainable tensor and the network's own buffers, by name, detached."""
     frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+    frozen |= {name for name, _ in network.named_buffers() if name.startswith("backbone.")}
     return {name: tensor.detach() for name, tensor in network.state_dict().items() if name not in frozen}
+
+
+def _load(config: "RunConfig") -> Pretrained:
+    loaded = load_backbone(config.model, config.backbone_hash)
+    if config.sample_shape[0] not in (1, loaded.channels):
+        raise InputError(
+            f"model '{config.model}' takes images of {loaded.channels} channels, the data has "
+            f"{config.sample_shape[0]}; convert the images."
+        )
+    return loaded
 
 
 def _model_name(config: "RunConfig") -> str:
     fitting = {"images": "convnet", "vectors": "adapter"}
     if config.kind not in fitting:
         raise InputError("the configuration does not say what kind of data it is for; set kind and sample-shape.")
+    if is_pretrained(config.model):
+        if config.kind != "images":
+            raise InputError(f"model '{config.model}' takes images, not {config.kind}; use --set model=adapter.")
+        return PRETRAINED
     name = fitting[config.kind] if config.model == "auto" else config.model
-    if name not in fitting.values():
-        raise InputError(f"unknown model '{name}'; {nearest(name, fitting.values())}")
     if name != fitting[config.kind]:
         raise InputError(f"model '{name}' does not fit {config.kind}; use --set model={fitting[config.kind]}.")
     return name

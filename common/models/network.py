@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.models.adapter import Adapter, standardise
+from common.models.backbone import Backbone
 from common.models.convnet import ConvNet, images_to_input
 
 PROJECTION_WIDTH = 64
@@ -22,7 +23,7 @@ class Network(nn.Module):
     input_mean: Tensor
     input_square: Tensor
 
-    def __init__(self, backbone: ConvNet | Adapter, head_rows: int, d_in: int | None) -> None:
+    def __init__(self, backbone: ConvNet | Adapter | Backbone, head_rows: int, d_in: int | None) -> None:
         super().__init__()
         d = backbone.width
         self.backbone = backbone
@@ -41,7 +42,29 @@ class Network(nn.Module):
 
     def prepare(self, x: Tensor) -> Tensor:
         """Raw samples (uint8 images, float vectors) -> what ``features`` and the views work on."""
+        if isinstance(self.backbone, Backbone):
+            return self.backbone.prepare(x)
         return standardise(x, self.input_mean, self.input_square) if self.vectors else images_to_input(x)
+
+    def neighbour_input(self, x: Tensor) -> Tensor:
+        """Raw samples -> rows ``[n, ...]`` that tell which samples are alike before anything is learnt.
+
+        The features of a pretrained backbone as it was downloaded; else the prepared samples, flattened.
+        """
+        device = self.feature_mean.device
+        if isinstance(self.backbone, Backbone):
+            parts = torch.split(x, self.evaluation_batch)
+            return self.backbone.initial_features(self.prepare(part.to(device)) for part in parts)
+        return self.prepare(x.to(device)).flatten(1)
+
+    def pretrained_parameters(self) -> list[nn.Parameter]:
+        """The trainable tensors that come from a pretrained backbone."""
+        return self.backbone.pretrained_parameters() if isinstance(self.backbone, Backbone) else []
+
+    @property
+    def evaluation_batch(self) -> int:
+        """How many samples go through at once where nothing is learnt."""
+        return self.backbone.evaluation_batch if isinstance(self.backbone, Backbone) else 2048
 
     def features(self, prepared: Tensor) -> Tensor:
         """``[n, ...]`` prepared samples -> ``[n, d]`` unit features."""
@@ -59,9 +82,11 @@ class Network(nn.Module):
 
 
 @torch.no_grad()
-def all_features(network: Network, x: Tensor, batch: int = 2048) -> Tensor:
+def all_features(network: Network, x: Tensor, batch: int | None = None) -> Tensor:
     """Unit features ``[n, d]`` of raw samples, in evaluation mode and in batches, on the network's device."""
     network.eval()
     device = network.feature_mean.device
-    parts = [network.features(network.prepare(part.to(device))) for part in torch.split(x, batch)]
+    parts = [
+        network.features(network.prepare(part.to(device))) for part in torch.split(x, batch or network.evaluation_batch)
+    ]
     return torch.cat(parts) if parts else torch.zeros(0, network.width, device=device)

@@ -17,7 +17,7 @@ from fedlpa.children import Backoff
 from fedlpa.federation.bundle import build_bundle
 from fedlpa.federation.control import NoServerError, RunState, control, state, stop, submit
 from fedlpa.federation.server_config import ServerConfig
-from server_app.deployment import FAILED, STATUS
+from server_app.deployment import FAILED, STATUS, is_running
 from server_app.run_files import RunFiles
 
 Watch = Callable[[dict[str, Any]], None]
@@ -25,6 +25,8 @@ Say = Callable[[str], None]
 FLOWER_RUN = "flower-run.json"
 POLL = 1.0
 """Seconds between two looks at the run."""
+GONE = 5.0
+"""Seconds after which a ServerApp that let go of the run's folder without a word is taken for dead."""
 PATIENCE = 120.0
 """Seconds that the server may be away before that counts as a failed try."""
 
@@ -134,6 +136,8 @@ class _Following:
 
     def _follow(self, run_id: int) -> RunState:
         away_since: float | None = None
+        was_running = False
+        gone_since: float | None = None
         try:
             while True:
                 self._show()
@@ -143,6 +147,13 @@ class _Following:
                     away_since = None
                     if found.status == "finished":
                         return found
+                    running = is_running(self.files.folder)
+                    was_running = was_running or running
+                    silent = was_running and not running and not self._has_ended()
+                    gone_since = (gone_since or time.monotonic()) if silent else None
+                    if gone_since is not None and time.monotonic() - gone_since > GONE:
+                        self._stop(run_id)
+                        return RunState("finished", False, "the ServerApp died")
                 except NoServerError as error:
                     away_since = away_since or time.monotonic()
                     if time.monotonic() - away_since > PATIENCE:
@@ -151,9 +162,18 @@ class _Following:
                     return RunState("finished", False, str(error))
                 time.sleep(POLL)
         except KeyboardInterrupt:
+            self._stop(run_id)
+            raise RunFailedError("stopped; repeat the command to go on from the checkpoint.") from None
+
+    def _has_ended(self) -> bool:
+        return self.files.metrics.exists() or (self.files.folder / FAILED).exists()
+
+    def _stop(self, run_id: int) -> None:
+        try:
             with control(self.server) as client:
                 stop(client, run_id)
-            raise RunFailedError("stopped; repeat the command to go on from the checkpoint.") from None
+        except RunFailedError as error:
+            self.say(str(error))
 
     def _show(self) -> None:
         """Show rounds and notes that were written since the last look."""

@@ -43,5 +43,12 @@ def load_run(path: Path, assigned: dict[str, str] | None = None) -> RunOrder:
         )
     if config.classes:
         raise InputError(f"setting 'classes' in {path} is for simulations only; leave it out.")
+    if get_method(config.method).pooled:
+        raise InputError(f"method '{config.method}' in {path} pools all data, so it is for simulations only.")
+    if config.held_out_sites:
+        raise InputError(f"setting 'held-out-sites' in {path} is for simulations only; leave it out.")
+    from common.models import with_backbone
+
+    config = with_backbone(config, path.parent)
     get_method(config.method).contract(config)  # refuses what does not fit before anything is submitted
     return RunOrder(config, server)

@@ -71,7 +71,7 @@ def start_superlink(config: ServerConfig) -> "subprocess.Popen[bytes]":
         "fedlpa.flower_child",
         ["flower-superlink", *superlink_arguments(config)],
         config.state / LOG,
-        flower_environment(config.state / "flower"),
+        {**flower_environment(config.state / "flower"), "FLWR_LOG_LEVEL": "WARNING"},
     )
 
 

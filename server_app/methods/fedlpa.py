@@ -1,5 +1,6 @@
 """FedLPA at the server: average weights, blend calibration curves, match category rows into one catalogue."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,11 @@ from numpy.typing import NDArray
 from common.catalogue import Catalogue
 from common.config import RunConfig
 from common.methods.fedlpa import options_of
-from common.methods.records import CATALOGUE, TRUTH, WEIGHTS
+from common.methods.records import CATALOGUE, STATISTICS, TRUTH, WEIGHTS
 from common.methods.schedule import RoundPlan
 from common.metrics.discovery import Counts
-from server_app.matching import keep_numbers, match_rows
+from server_app.linear_head import linear_head
+from server_app.matching import centred_rows, keep_numbers, match_rows
 from server_app.method import Arrays, Outcome, Reply, Snapshot
 from server_app.robust import make_aggregate
 from server_app.scoring import global_scores, local_scores, score_dict
@@ -37,6 +39,7 @@ class FedLPAServer:
         self._mean = make_aggregate(self.config)
         self._curves: dict[str, tuple[NDArray[np.float64], int]] = {}
         self._rows: dict[str, Arrays] = {}
+        self._statistics: dict[str, Arrays] = {}
         self._counts: dict[str, Counts] = {}
         self._concepts: dict[str, int] = {}
 
@@ -56,6 +59,8 @@ class FedLPAServer:
             self._curves[reply.site] = (curve, int(reply.metrics.get("calibration-labels", 0)))
         if CATALOGUE in reply.records:
             self._rows[reply.site] = reply.records[CATALOGUE]
+        if STATISTICS in reply.records:
+            self._statistics[reply.site] = reply.records[STATISTICS]
         if TRUTH in reply.records:
             self._counts[reply.site] = reply.records[TRUTH]["counts"]
         if "concepts" in reply.metrics:
@@ -67,6 +72,7 @@ class FedLPAServer:
             self._blend_curves()
         if plan.discover and self.options.share_categories:
             self._match()
+            self._discriminate()
         outcome = self._outcome(plan)
         self._weights = self._mean.result() or self._weights
         self._reset()
@@ -87,8 +93,7 @@ class FedLPAServer:
         if not sites:
             return
         parts = {
-            name: np.concatenate([self._rows[site][name] for site in sites])
-            for name in ("rows", "names", "counts")
+            name: np.concatenate([self._rows[site][name] for site in sites]) for name in ("rows", "names", "counts")
         }
         centre = self._weights["feature_mean"]
         matched = match_rows(parts["rows"], parts["names"], parts["counts"], centre, self.options.match_threshold)
@@ -102,6 +107,24 @@ class FedLPAServer:
         self._catalogue = catalogue
         ends = np.cumsum([len(self._rows[site]["names"]) for site in sites])
         self._own = dict(zip(sites, np.split(matched.category, ends[:-1]), strict=True))
+
+    def _discriminate(self) -> None:
+        """A linear head from the sites' statistics, where they sent them along with their rows."""
+        parts = [
+            (self._own[site], arrays)
+            for site, arrays in sorted(self._statistics.items())
+            if site in self._own and len(arrays["counts"]) == len(self._own[site])
+        ]
+        if self._catalogue is None or not parts:
+            return
+        sums = np.zeros(self._catalogue.rows.shape)
+        counts = np.zeros(len(self._catalogue), dtype=np.int64)
+        for own, arrays in parts:
+            np.add.at(sums, own, arrays["sums"].astype(np.float64))
+            np.add.at(counts, own, arrays["counts"])
+        scatter = np.sum([arrays["scatter"].astype(np.float64) for _, arrays in parts], axis=0)
+        rows = centred_rows(self._catalogue.rows, self._weights["feature_mean"])
+        self._catalogue = replace(self._catalogue, linear=linear_head(sums, counts, scatter, rows))
 
     def _outcome(self, plan: RoundPlan) -> Outcome:
         k = len(self._catalogue) if self._catalogue is not None else None
@@ -155,9 +178,7 @@ class FedLPAServer:
 
         def part(prefix: str) -> dict[str, NDArray[Any]]:
             return {
-                name.removeprefix(prefix): value
-                for name, value in snapshot.arrays.items()
-                if name.startswith(prefix)
+                name.removeprefix(prefix): value for name, value in snapshot.arrays.items() if name.startswith(prefix)
             }
 
         self._weights = part("weights/")

@@ -18,6 +18,7 @@ TEXTS = {
     "sample-shape": "1,8,8",
     "model": "adapter",
     "device": "cpu",
+    "backbone-hash": "0" * 64,
     "out": "runs/x",
     "kind": "images",
 }
@@ -98,7 +99,7 @@ def test_json_gives_back_the_same_configuration(alpha, seed, names, resolution, 
     ("setting", "value", "said"),
     [
         ("alhpa", "1", "unknown setting 'alhpa'; did you mean 'alpha'?"),
-        ("categories", "5", "setting 'categories' belongs to method fedavg-simgcd, not to fedlpa"),
+        ("categories", "5", "setting 'categories' belongs to method fedavg-simgcd and fedavg-gcd, not to fedlpa"),
         ("min_support", "5", "did you mean 'min-support'?"),
         ("options", "x", "unknown setting 'options'"),
         ("method", "fedlap", "unknown method 'fedlap'; did you mean 'fedlpa'?"),

@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -59,6 +61,17 @@ def test_the_weights_of_rows_decide():
     heavy = _partition(join_rows(unit, np.array([1.0, 100.0, 1.0]), 0.6))
     assert light == {frozenset({0, 1}), frozenset({2})}
     assert heavy == {frozenset({0, 1, 2})}
+
+
+def test_ties_do_not_depend_on_the_order_of_rows():
+    # The middle row is as near to the first as to the last, and can join only one of them.
+    rows = np.array([[1, 0], [0.5**0.5, 0.5**0.5], [0, 1]])
+    found = set()
+    for order in permutations(range(3)):
+        group = join_rows(rows[list(order)], np.ones(3), 0.6)
+        found.add(frozenset(frozenset(order[i] for i in part) for part in _partition(group)))
+    assert len(found) == 1
+    assert len(found.pop()) == 2
 
 
 def _match(rows, names, counts, threshold=0.6, centre=None):

@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,3 +58,10 @@ def test_any_order_of_replies_gives_the_same_bits(seed, weights, data):
     ]
     shuffled = data.draw(st.permutations(replies))
     assert _mean(replies)["w"].tobytes() == _mean(shuffled)["w"].tobytes()
+
+
+def test_what_cancels_leaves_the_rest_in_any_order():
+    # A plain float64 sum loses the small ones whenever a large one comes before them.
+    values = [np.array([value], np.float32) for value in (1e20, 1.0, -1e20, 3.0)]
+    for order in permutations(values):
+        assert _mean([({"w": value}, 5) for value in order])["w"].tolist() == [1.0]

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 from flwr.app import ArrayRecord, Context, Error, Message, RecordDict
+from safetensors.numpy import load_file
 
 from client_app.app import app
+from client_app.state import FILE as STATE
 from common.data.dataset import Dataset
 from common.data.write import write_dataset
-from common.errors import RunFailedError
+from common.errors import InputError, RunFailedError
 from common.exchange import read_arrays, read_instruction, read_metrics
 from common.model_files import load_model
 from server_app.app import run
@@ -377,3 +379,94 @@ def test_vectors_are_standardised_over_the_federation_first(small_federation, tm
     np.testing.assert_allclose(weights["input_square"], (x**2).mean(axis=0), rtol=1e-4)
     again = small_federation("short", data=str(tmp_path / "x.parquet"), rows=None, rounds=1)
     assert [r["phase"] for r in _run(again)[1]] == ["closing"]
+
+
+def test_local_only_shares_nothing_in_either_direction_and_learns_all_the_same(small_federation):
+    prepared = _, files = small_federation(method="local-only")
+    grid = MemoryGrid()
+    metrics, history = _run(prepared, grid)
+    assert [r["phase"] for r in history] == ["warm-up", "warm-up", "discovery", "refinement", "closing"]
+    assert _records(grid) == (set(), {"truth"})
+    assert not any("calibration-curve" in read_metrics(reply.content) for _, reply in grid.exchanged)
+    assert metrics["final"]["global"]["all"] is None
+    assert 0 <= metrics["final"]["local"]["all"] <= 1
+    assert history[3]["loss"].keys() > {"self_distillation", "prior_alignment"}
+    networks = [load_file(files.sites / f"site-{i}" / STATE)["network.head.weight"] for i in range(3)]
+    assert not np.array_equal(networks[0], networks[1])
+    assert (files.sites / "site-2" / "predictions.parquet").exists()
+
+
+def test_local_only_goes_on_to_the_same_result(small_federation):
+    settings = {"method": "local-only", "seed": 3, "rounds": 4}
+    _, expected = _run(small_federation("whole", **settings))
+    for name, (grid, watch) in {"after": _stop_after(2), "in training": _stop_within(2)}.items():
+        config, files = small_federation(name, **settings)
+        with pytest.raises(_Stop):
+            run(grid, config, files, watch)
+        _, history = _run(small_federation(name, **settings))
+        assert _told(history) == _told(expected), name
+
+
+def test_a_site_alone_trains_as_it_would_in_a_federation_of_one(small_federation):
+    alone, one = (
+        small_federation(method, method=method, clients=1, held_out_sites=0, rounds=3)
+        for method in ("local-only", "fedlpa")
+    )
+    _, by_itself = _run(alone, MemoryGrid(sites=1))
+    _, federated = _run(one, MemoryGrid(sites=1))
+    assert [r["loss"] for r in by_itself] == [r["loss"] for r in federated]
+
+
+def test_fedavg_gcd_clusters_once_with_k_known(small_federation):
+    settings = {"method": "fedavg-gcd", "rounds": 3, "min_support": 1}
+    prepared = _, files = small_federation(**settings)
+    grid = MemoryGrid()
+    metrics, history = _run(prepared, grid)
+    assert [r["phase"] for r in history] == ["warm-up", "warm-up", "closing"]
+    assert history[0]["loss"].keys() == {"total", "contrastive", "supervised"}
+    assert _records(grid) == ({"weights", "catalogue"}, {"weights", "catalogue", "truth"})
+    catalogue = load_model(files.model).catalogue
+    assert catalogue.labels(prepared[0].seen_classes)[:6] == ["0", "1", "2", "3", "4", "novel-1"]
+    assert len(catalogue) == 10
+    assert metrics["final"]["categories"] == {"found": 10, "true": 10}
+    assert all(0 <= metrics["final"][scope]["all"] <= 1 for scope in ("global", "local"))
+    _, backwards = _run(small_federation("b", **settings), MemoryGrid(backwards=True))
+    assert _told(backwards) == _told(history)
+
+
+def test_fedavg_gcd_is_told_k(small_federation):
+    prepared = _, files = small_federation(method="fedavg-gcd", rounds=2, categories=7)
+    _run(prepared)
+    assert len(load_model(files.model).catalogue) == 7
+
+
+def test_centralised_is_fedlpa_on_the_federations_data_in_one_place(small_federation):
+    from common.data.read import read_dataset
+
+    def held(files):
+        folders = sorted(files.sites.iterdir())
+        data = [read_dataset(str(folder / "data.parquet")) for folder in folders]
+        return len(folders), {i: label for d in data for i, label in zip(d.ids, d.labels, strict=True)}
+
+    apart, together = small_federation("a"), small_federation("b", method="centralised")
+    assert held(apart[1]) == (3, held(together[1])[1])
+    assert held(together[1])[0] == 1
+    metrics, history = _run(together, MemoryGrid(sites=1))
+    assert (metrics["clients"], metrics["alpha"], metrics["method"]) == (3, 50, "centralised")
+    assert history[0]["clients"]["asked"] == 1
+    assert metrics["final"]["global"] == metrics["final"]["local"]
+
+
+def test_held_out_sites_are_written_aside_and_take_no_part(small_federation):
+    config, files = small_federation(clients=4, held_out_sites=1, rounds=2)
+    everyone, all_files = small_federation("all", clients=4)
+    assert sorted(path.name for path in files.sites.iterdir()) == ["site-0", "site-1", "site-2"]
+    assert sorted(path.name for path in files.held_out.iterdir()) == ["site-3"]
+    own = (files.held_out / "site-3" / "data.parquet").read_bytes()
+    assert own == (all_files.sites / "site-3" / "data.parquet").read_bytes()
+    _, history = _run((config, files), MemoryGrid(sites=3))
+    assert all(record["clients"]["asked"] == 3 for record in history)
+    small_federation(clients=4, rounds=2, overwrite=True)
+    assert not files.held_out.exists()
+    with pytest.raises(InputError, match="held-out-sites=3 leaves none of the 3 clients"):
+        small_federation("none", held_out_sites=3)

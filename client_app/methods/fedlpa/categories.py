@@ -27,6 +27,7 @@ class Categories:
     names: NDArray[np.int64]
     numbers: NDArray[np.int64]
     centre_D: Tensor
+    linear_KE: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -39,6 +40,16 @@ class Categories:
     def cosines(self, z_ND: Tensor) -> Tensor:
         """Centred cosines ``[n, K]``."""
         return centred(z_ND, self.centre_D) @ centred(self.rows_KD, self.centre_D).T
+
+    def catalogue(self) -> Catalogue:
+        """As they are stored with a model; counts are the site's own."""
+        return Catalogue(
+            rows=self.rows_KD.cpu().numpy(),
+            names=self.names,
+            numbers=self.numbers,
+            counts=np.bincount(self.assigned, minlength=len(self)).astype(np.int64),
+            linear=None if self.linear_KE is None else self.linear_KE.cpu().numpy(),
+        )
 
     def labels(self, seen_classes: tuple[str, ...]) -> list[str]:
         """The text of every category."""
@@ -63,7 +74,8 @@ def categories_of(task: Task, concepts: Concepts | None, z_ND: Tensor, centre_D:
         own = shared[OWN].astype(np.int64)
         support = options_of(task.config).min_support
         assigned = _placed(concepts, own, rows, z_ND, centre_D, support)
-        return Categories(rows, assigned, catalogue.names, catalogue.numbers, centre_D)
+        linear = None if catalogue.linear is None else torch.from_numpy(catalogue.linear).to(z_ND.device)
+        return Categories(rows, assigned, catalogue.names, catalogue.numbers, centre_D, linear)
     if concepts is None:
         return None
     numbers = number_by_size(concepts.names, concepts.counts)

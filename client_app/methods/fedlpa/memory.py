@@ -28,7 +28,7 @@ def remember_concepts(state: PrivateState, concepts: Concepts, resolution: float
         "counts": concepts.counts,
         "names": concepts.names,
     }
-    _remember(state, CONCEPTS, arrays, {"round": round_number, "resolution": resolution})
+    remember(state, CONCEPTS, arrays, {"round": round_number, "resolution": resolution})
 
 
 def recall_concepts(state: PrivateState, before_round: int) -> Concepts | None:
@@ -36,24 +36,21 @@ def recall_concepts(state: PrivateState, before_round: int) -> Concepts | None:
 
     Concepts of a later round belong to an earlier run on the same data and are ignored.
     """
-    kind = CONCEPTS
-    if state.values.get(f"{kind}.round") == before_round:
-        kind += BEFORE
-    if state.values.get(f"{kind}.round", before_round) >= before_round:
+    arrays = recall(state, CONCEPTS, before_round)
+    if arrays is None:
         return None
-    arrays = state.arrays
     return Concepts(
-        assigned=arrays[f"{kind}.assigned"].astype(np.int64),
-        prototypes=torch.from_numpy(arrays[f"{kind}.prototypes"].astype(np.float32)),
-        counts=arrays[f"{kind}.counts"].astype(np.int64),
-        names=arrays[f"{kind}.names"].astype(np.int64),
+        assigned=arrays["assigned"].astype(np.int64),
+        prototypes=torch.from_numpy(arrays["prototypes"].astype(np.float32)),
+        counts=arrays["counts"].astype(np.int64),
+        names=arrays["names"].astype(np.int64),
     )
 
 
 def remember_calibration(state: PrivateState, calibration: Calibration, round_number: int) -> None:
     """Store the curve measured in ``round_number``."""
     curve = np.zeros(0) if calibration.curve is None else calibration.curve
-    _remember(state, CALIBRATION, {"curve": curve}, {"round": round_number, "labels": calibration.labels})
+    remember(state, CALIBRATION, {"curve": curve}, {"round": round_number, "labels": calibration.labels})
 
 
 def recall_calibration(state: PrivateState, of_round: int) -> Calibration | None:
@@ -65,8 +62,17 @@ def recall_calibration(state: PrivateState, of_round: int) -> Calibration | None
     return None
 
 
-def _remember(state: PrivateState, kind: str, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
-    """Store under ``kind``; what was there of an earlier round moves to ``kind`` before it."""
+def recall(state: PrivateState, kind: str, before_round: int) -> dict[str, NDArray[Any]] | None:
+    """The arrays stored under ``kind`` by the last round before ``before_round``; None where there are none."""
+    if state.values.get(f"{kind}.round") == before_round:
+        kind += BEFORE
+    if state.values.get(f"{kind}.round", before_round) >= before_round:
+        return None
+    return {name.removeprefix(f"{kind}."): array for name, array in state.arrays.items() if name.startswith(f"{kind}.")}
+
+
+def remember(state: PrivateState, kind: str, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
+    """Store ``arrays`` and ``values`` (with their ``round``) under ``kind``; what an earlier round left moves aside."""
     kept_arrays = {f"{kind}.{name}": array for name, array in arrays.items()}
     kept_values = {f"{kind}.{name}": value for name, value in values.items()}
     if state.values.get(f"{kind}.round", values["round"]) < values["round"]:

@@ -18,12 +18,13 @@ from client_app.methods.fedlpa.memory import (
     remember_calibration,
     remember_concepts,
 )
+from client_app.methods.fedlpa.statistics import category_statistics
 from client_app.task import Answer, Task
 from client_app.training.alignment import Alignment, align_to_rows
 from client_app.training.local import input_neighbours, load_network, measure_input, weights_of
 from client_app.training.loop import teacher_temperature_at, train
 from common.methods.fedlpa import FedLPAOptions, options_of
-from common.methods.records import CATALOGUE, TRUTH, WEIGHTS
+from common.methods.records import CATALOGUE, STATISTICS, TRUTH, WEIGHTS
 from common.models import Network, all_features
 
 
@@ -92,7 +93,8 @@ def run_round(task: Task) -> Answer:
             rng=np.random.default_rng(task.seed),
         )
         metrics |= {f"loss-{name}": value for name, value in losses.items()}
-    network.feature_mean.copy_(own_mean_D)
+    if task.plan.train or not network.feature_mean.any():
+        network.feature_mean.copy_(own_mean_D)
     work.records[WEIGHTS] = dict(weights_of(network))
     return Answer(work.records, metrics)
 
@@ -144,6 +146,8 @@ def _discover(work: _Round) -> Concepts:
             "counts": concepts.counts[sent],
             "names": concepts.names[sent],
         }
+        if work.options.category_statistics and task.plan.phase == "closing":
+            work.records[STATISTICS] = category_statistics(work.z_ND, work.centre_D, concepts, sent)
     _count_truth(work, concepts.assigned, len(concepts), first=sent)
     return concepts
 

@@ -1,4 +1,7 @@
-"""Baseline ``local-infomap``: CLCD on a site's raw inputs; nothing is trained, nothing is shared."""
+"""Baseline ``local-infomap``: CLCD on a site's raw inputs; nothing is trained, nothing is shared.
+
+Where a pretrained backbone is configured, its features take the place of pixels.
+"""
 
 import time
 
@@ -12,8 +15,10 @@ from client_app.task import Answer, Task
 from common.catalogue import category_labels, number_by_size
 from common.methods.local_infomap import options_of
 from common.methods.records import TRUTH
+from common.models import build_network
 from common.models.adapter import standardise
 from common.models.convnet import images_to_input
+from common.models.pretrained import is_pretrained
 from common.predictions import FILE, write_predictions
 from common.similarity import centred
 
@@ -26,6 +31,8 @@ def run_round(task: Task) -> Answer:
     if task.config.kind == "vectors":
         wide = x.double()
         prepared = standardise(x, wide.mean(dim=0).float(), (wide**2).mean(dim=0).float())
+    elif is_pretrained(task.config.model):
+        prepared = build_network(task.config, 0).neighbour_input(x)
     else:
         prepared = images_to_input(x).flatten(1)
     z_ND = torch.nn.functional.normalize(prepared, dim=1)

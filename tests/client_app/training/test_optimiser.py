@@ -32,4 +32,4 @@ def test_sgd_has_momentum():
     for expected in (-1.0, -2.9):
         layer.weight.grad = torch.ones(1, 1)
         optimiser.step()
-        assert float(layer.weight) == pytest.approx(expected)
+        assert layer.weight.item() == pytest.approx(expected)

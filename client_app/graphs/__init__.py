@@ -1,0 +1,1 @@
+"""What the graph methods share at a site: neighbourhoods, condensation, training, priors, scores."""

@@ -1,0 +1,113 @@
+"""Baseline ``fedavg-gcd`` at a site: contrastive training, and in the closing round semi-supervised k-means."""
+
+import time
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from client_app.evaluation import truth_counts
+from client_app.methods.gcd.kmeans import Clusters, semi_supervised_kmeans
+from client_app.predicting import name_labelled
+from client_app.task import Answer, Task
+from client_app.training.local import input_neighbours, load_network, measure_input, weights_of
+from client_app.training.loop import train
+from common.catalogue import Catalogue
+from common.head import category_logits
+from common.methods.gcd import categories_of, options_of
+from common.methods.records import CATALOGUE, TRUTH, WEIGHTS
+from common.models import Network, all_features
+from common.predictions import FILE, write_predictions
+
+
+def run_round(task: Task) -> Answer:
+    """Train and answer with weights; in the closing round cluster and answer with centroids as well."""
+    torch.manual_seed(task.seed)
+    options, data = options_of(task.config), task.data
+    network = load_network(task)
+    metrics: dict[str, float | int | list[float]] = {
+        "samples": len(data),
+        "labelled": int((data.labels >= 0).sum()),
+    }
+    records: dict[str, dict[str, NDArray[np.generic]]] = {}
+    if task.plan.phase == "preparation":
+        measure_input(network, data.x)
+    if task.plan.discover:
+        started = time.perf_counter()
+        records |= _cluster(task, network)
+        metrics["concepts"] = len(records[CATALOGUE]["names"])
+        metrics["discovery-seconds"] = time.perf_counter() - started
+    if task.plan.train:
+        losses = train(
+            network,
+            data.x,
+            data.labels,
+            options,
+            kind=task.config.kind,
+            learning_rate=task.plan.learning_rate,
+            neighbours=(
+                input_neighbours(network, task, options.neighbours) if options.positives == "neighbours" else None
+            ),
+            alignment=None,
+            alignment_options=None,
+            teacher_temperature=1.0,
+            rng=np.random.default_rng(task.seed),
+        )
+        metrics |= {f"loss-{name}": value for name, value in losses.items()}
+    return Answer({WEIGHTS: dict(weights_of(network)), **records}, metrics)
+
+
+def _cluster(task: Task, network: Network) -> dict[str, dict[str, NDArray[np.generic]]]:
+    """The site's centroids with enough samples behind them; in benchmarks their counts by truth, row for row."""
+    options, data = options_of(task.config), task.data
+    clusters: Clusters = semi_supervised_kmeans(
+        all_features(network, data.x).cpu().numpy(),
+        data.labels,
+        categories_of(task.config),
+        seed=task.seed,
+        trials=options.kmeans_trials,
+        steps=options.kmeans_steps,
+    )
+    k = len(clusters.names)
+    counts = np.bincount(clusters.assigned, minlength=k)
+    sent = np.flatnonzero(counts >= options.min_support)
+    records: dict[str, dict[str, NDArray[np.generic]]] = {
+        CATALOGUE: {
+            "rows": clusters.centroids[sent].astype(np.float32),
+            "counts": counts[sent],
+            "names": clusters.names[sent],
+        }
+    }
+    if data.truth is not None:
+        table = truth_counts(clusters.assigned, data, k, len(task.config.classes))
+        order = np.concatenate([sent, np.setdiff1d(np.arange(k), sent)])
+        records[TRUTH] = {"counts": table[order]}
+    return records
+
+
+@torch.no_grad()
+def deliver(task: Task) -> Answer:
+    """Write the site's predictions: the nearest of the federation's centroids."""
+    data = task.data
+    if CATALOGUE not in task.records or not len(task.records[CATALOGUE]["names"]):
+        return Answer(metrics={"samples": len(data)})
+    network = load_network(task)
+    catalogue = Catalogue.from_arrays(task.records[CATALOGUE])
+    z_ND = all_features(network, data.x)
+    rows_KD = torch.from_numpy(catalogue.rows).to(z_ND.device)
+    probability = category_logits(z_ND, rows_KD, network.feature_mean).softmax(dim=1)
+    confidence, chosen = probability.max(dim=1)
+    category = chosen.cpu().numpy()
+    labels = catalogue.labels(task.config.seen_classes)
+    named, novel, sure = name_labelled(
+        [labels[c] for c in category],
+        catalogue.names[category] < 0,
+        confidence.cpu().numpy(),
+        data.labels,
+        task.config.seen_classes,
+    )
+    write_predictions(task.site.folder / FILE, data.ids, named, novel, sure)
+    records = {}
+    if data.truth is not None:
+        records[TRUTH] = {"counts": truth_counts(category, data, len(catalogue), len(task.config.classes))}
+    return Answer(records, {"samples": len(data)})

@@ -1,0 +1,363 @@
+"""A graph cut into the subgraphs of N clients and one held-out institution, for simulations (METHODS 2.5).
+
+As a folder: ``client0.npz`` ... ``clientN.npz``, the last one held out, and ``meta.json``.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.data.folder import build_folder
+from common.data.graph import Graph, features_of, read_arrays, save_arrays, undirected
+from common.errors import InputError
+from common.files import write_json
+
+SHARES = (0.4, 0.3, 0.3)
+"""Train, validation and test shares of a class's nodes on the seen graph."""
+UNSEEN_SHARE = 0.15
+HIDDEN_CLASSES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class ClientGraph:
+    """One institution of a benchmark, with the truth.
+
+    The *seen* graph has n nodes: ``x`` float32 [n, F], ``edges`` int64 [2, E] (both directions), ``y`` int64 [n],
+    masks bool [n]. The *whole* graph has m >= n nodes, the first n of them the seen ones; ``unseen_nodes`` and
+    ``missing_classes`` (bool [m]) mark the nodes that are scored as such. ``ids``: row of each of the m nodes in the
+    graph that was cut.
+    """
+
+    classes: int
+    hidden: NDArray[np.int64]
+    x: NDArray[np.float32]
+    edges: NDArray[np.int64]
+    y: NDArray[np.int64]
+    train: NDArray[np.bool_]
+    validation: NDArray[np.bool_]
+    test: NDArray[np.bool_]
+    whole_x: NDArray[np.float32]
+    whole_edges: NDArray[np.int64]
+    whole_y: NDArray[np.int64]
+    unseen_nodes: NDArray[np.bool_]
+    missing_classes: NDArray[np.bool_]
+    ids: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+def partition_graph(graph: Graph, clients: int, seed: int) -> tuple[ClientGraph, ...]:
+    """Cut ``graph`` into ``clients`` subgraphs and, last, the held-out one.
+
+    Louvain communities are merged, largest first, onto the smallest group; edges between groups are dropped. At each
+    client two classes are hidden (fewer where a group has fewer than four), 15 % of the other nodes are unseen, and
+    the rest is the seen graph, split 40/30/30 per class. Nodes without a label stay in the graphs and are in no mask.
+
+    Raises:
+        InputError: too few nodes, labels or classes for that many clients.
+    """
+    _check(graph, clients)
+    groups = balanced_groups(louvain_communities(graph, seed), clients + 1)
+    rng = np.random.default_rng([seed, clients])
+    order = rng.permutation(clients + 1)
+    return cut_groups(graph, [groups[i] for i in order], seed)
+
+
+def cut_groups(graph: Graph, groups: list[NDArray[np.int64]], seed: int) -> tuple[ClientGraph, ...]:
+    """Clients from groups of node numbers; nothing is hidden from the last, the held-out institution."""
+    classes, last = len(graph.class_names), len(groups) - 1
+    parts = []
+    to_hide = np.random.default_rng([seed, len(groups)]).permutation(classes).tolist()
+    for k, group in enumerate(groups):
+        rng = np.random.default_rng([seed, len(groups), k])
+        hidden = _choose_hidden(graph.labels[group], to_hide) if k < last else np.zeros(0, dtype=np.int64)
+        parts.append(_client(graph, np.sort(group), hidden, classes, UNSEEN_SHARE if k < last else 0.0, rng))
+    for k, part in enumerate(parts[:-1]):
+        if not part.train.any():
+            raise InputError(
+                f"{graph.source}: client {k} of {last} would hold no labelled node; ask for fewer clients or give "
+                "more labels."
+            )
+    return tuple(parts)
+
+
+def louvain_communities(graph: Graph, seed: int) -> list[NDArray[np.int64]]:
+    """Communities of nodes; an isolated node is one of its own."""
+    import networkx as nx
+
+    net = nx.Graph()
+    net.add_nodes_from(range(len(graph)))
+    half = graph.edges[:, graph.edges[0] < graph.edges[1]]
+    net.add_edges_from(half.T.tolist())
+    found = nx.community.louvain_communities(net, seed=seed)
+    return [np.array(sorted(members), dtype=np.int64) for members in found]
+
+
+def balanced_groups(communities: list[NDArray[np.int64]], number: int) -> list[NDArray[np.int64]]:
+    """Merge communities, largest first, onto the smallest group so far; ties by the smallest member.
+
+    Communities larger than a fair share stay whole: an institution may be large.
+    """
+    groups: list[list[NDArray[np.int64]]] = [[] for _ in range(number)]
+    sizes = [0] * number
+    for community in sorted(communities, key=lambda members: (-len(members), int(members[0]))):
+        smallest = sizes.index(min(sizes))
+        groups[smallest].append(community)
+        sizes[smallest] += len(community)
+    return [np.sort(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.int64) for parts in groups]
+
+
+def write_partition(parts: tuple[ClientGraph, ...], folder: Path, meta: dict[str, Any]) -> None:
+    """Write a partition folder; it appears at once, complete.
+
+    Raises:
+        InputError: the folder is already there and not empty.
+    """
+
+    def fill(temporary: Path) -> None:
+        for k, part in enumerate(parts):
+            write_client(part, temporary / f"client{k}.npz")
+        write_json(temporary / "meta.json", {**meta, **_meta(parts)})
+
+    build_folder(folder, fill)
+
+
+def read_partition(folder: Path) -> tuple[ClientGraph, ...]:
+    """Read a partition folder.
+
+    Raises:
+        InputError: no such folder, fewer than two institutions, or one that does not fit the others.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder; give a partition folder with --set partition=DIR.")
+    paths = []
+    while (path := folder / f"client{len(paths)}.npz").exists():
+        paths.append(path)
+    if len(paths) < 2:
+        raise InputError(
+            f"{folder} holds {len(paths)} of the client<k>.npz files; a partition has at least two, the last one "
+            "held out."
+        )
+    parts = tuple(read_client(path) for path in paths)
+    for path, part in zip(paths, parts, strict=True):
+        if (part.classes, part.x.shape[1]) != (parts[0].classes, parts[0].x.shape[1]):
+            raise InputError(
+                f"{path} has {part.classes} classes and {part.x.shape[1]} features, {paths[0].name} has "
+                f"{parts[0].classes} and {parts[0].x.shape[1]}; use files of one partition."
+            )
+    return parts
+
+
+def partition_names(folder: Path, classes: int) -> tuple[str, ...]:
+    """The class names that ``meta.json`` gives, else "0", "1", ..."""
+    try:
+        names = json.loads((folder / "meta.json").read_text(encoding="utf-8")).get("class_names")
+    except (OSError, ValueError, AttributeError):
+        names = None
+    if isinstance(names, list) and len(names) == classes:
+        return tuple(str(name) for name in names)
+    return tuple(str(i) for i in range(classes))
+
+
+def write_client(part: ClientGraph, path: Path) -> None:
+    """Write one client's file of a partition."""
+    save_arrays(
+        path,
+        {
+            "num_cls": np.int64(part.classes),
+            "hidden_classes": part.hidden,
+            "orig_id": part.ids[: len(part)],
+            "edge_index": part.edges,
+            **_sparse("x", part.x),
+            "y": part.y,
+            "train_mask": part.train,
+            "val_mask": part.validation,
+            "test_mask": part.test,
+            "unseen_orig_id": part.ids,
+            "unseen_edge_index": part.whole_edges,
+            **_sparse("unseen_x", part.whole_x),
+            "unseen_y": part.whole_y,
+            "unseen_node_mask": part.unseen_nodes,
+            "unseen_cls_mask": part.missing_classes,
+        },
+    )
+
+
+def read_client(path: Path) -> ClientGraph:
+    """Read one client's file of a partition.
+
+    Raises:
+        InputError: an array is missing or does not fit the others.
+    """
+    arrays = read_arrays(path)
+    needed = ("num_cls", "edge_index", "y", "unseen_edge_index", "unseen_y", "unseen_node_mask", "unseen_cls_mask")
+    for name in (*needed, "train_mask", "val_mask", "test_mask"):
+        if name not in arrays:
+            raise InputError(f"{path} has no array '{name}'; it is not a client's file of a partition.")
+    x = features_of(arrays, "x_", path)
+    whole_x = features_of(arrays, "unseen_x_", path)
+    n, m = len(x), len(whole_x)
+    lengths = dict.fromkeys(("y", "train_mask", "val_mask", "test_mask"), n)
+    lengths |= dict.fromkeys(("unseen_y", "unseen_node_mask", "unseen_cls_mask"), m)
+    for name, length in lengths.items():
+        if arrays[name].shape != (length,):
+            raise InputError(
+                f"{path}: {name} has shape {arrays[name].shape} but there are {length} nodes; write the file again."
+            )
+    if m < n:
+        raise InputError(f"{path}: the whole graph has {m} nodes and the seen graph {n}; write the file again.")
+    classes = int(arrays["num_cls"])
+    for name in ("y", "unseen_y"):
+        values = arrays[name]
+        if len(values) and (values.min() < -1 or values.max() >= classes):
+            raise InputError(f"{path}: {name} holds a class outside 0 to {classes - 1}; write the file again.")
+    return ClientGraph(
+        classes=classes,
+        hidden=arrays.get("hidden_classes", np.zeros(0)).astype(np.int64),
+        x=x,
+        edges=_edges(arrays["edge_index"], n, "edge_index", path),
+        y=arrays["y"].astype(np.int64),
+        train=arrays["train_mask"].astype(bool),
+        validation=arrays["val_mask"].astype(bool),
+        test=arrays["test_mask"].astype(bool),
+        whole_x=whole_x,
+        whole_edges=_edges(arrays["unseen_edge_index"], m, "unseen_edge_index", path),
+        whole_y=arrays["unseen_y"].astype(np.int64),
+        unseen_nodes=arrays["unseen_node_mask"].astype(bool),
+        missing_classes=arrays["unseen_cls_mask"].astype(bool),
+        ids=arrays.get("unseen_orig_id", np.arange(m)).astype(np.int64),
+    )
+
+
+def _check(graph: Graph, clients: int) -> None:
+    n, labelled = len(graph), int((graph.labels >= 0).sum())
+    if clients < 1:
+        raise InputError(f"{clients} clients make no federation; ask for at least 1.")
+    if n < 4 * (clients + 1):
+        raise InputError(
+            f"{graph.source} holds {n} node{'s' * (n > 1)}, too few for {clients} clients and a held-out institution; "
+            f"a simulation needs at least {4 * (clients + 1)}."
+        )
+    if not labelled:
+        raise InputError(f"{graph.source} holds no label; a simulation of fedlog needs labelled nodes to score.")
+    if len(np.unique(graph.labels[graph.labels >= 0])) < 2:
+        raise InputError(f"{graph.source} has labels of one class only; give nodes of at least two.")
+
+
+def _choose_hidden(labels: NDArray[np.int64], queue: list[int]) -> NDArray[np.int64]:
+    """The next classes in the queue that the client has, leaving it at least two; they go to the queue's end.
+
+    So a class is hidden everywhere only where no other client has it.
+    """
+    present = set(np.unique(labels[labels >= 0]).tolist())
+    number = max(0, min(HIDDEN_CLASSES, len(present) - 2))
+    chosen = [c for c in queue if c in present][:number]
+    queue[:] = [c for c in queue if c not in chosen] + chosen
+    return np.array(sorted(chosen), dtype=np.int64)
+
+
+def _client(
+    graph: Graph,
+    group: NDArray[np.int64],
+    hidden: NDArray[np.int64],
+    classes: int,
+    unseen_share: float,
+    rng: np.random.Generator,
+) -> ClientGraph:
+    missing = np.isin(graph.labels[group], hidden)
+    rest = np.flatnonzero(~missing)
+    unseen = np.zeros(len(group), dtype=bool)
+    unseen[rng.permutation(rest)[: round(unseen_share * len(rest))]] = True
+    order = np.concatenate([np.flatnonzero(~missing & ~unseen), np.flatnonzero(missing | unseen)])
+    nodes = group[order]
+    n = int((~missing & ~unseen).sum())
+    y = graph.labels[nodes]
+    train, validation, test = _split(y[:n], rng)
+    seen_edges = _induced(graph, nodes[:n])
+    return ClientGraph(
+        classes=classes,
+        hidden=hidden,
+        x=graph.x[nodes[:n]],
+        edges=seen_edges,
+        y=y[:n],
+        train=train,
+        validation=validation,
+        test=test,
+        whole_x=graph.x[nodes],
+        whole_edges=_induced(graph, nodes),
+        whole_y=y,
+        unseen_nodes=unseen[order] & (y >= 0),
+        missing_classes=missing[order],
+        ids=nodes,
+    )
+
+
+def _split(y: NDArray[np.int64], rng: np.random.Generator) -> tuple[NDArray[np.bool_], ...]:
+    """Train, validation and test masks in ``SHARES`` per class; a class's first node trains."""
+    masks = [np.zeros(len(y), dtype=bool) for _ in SHARES]
+    for c in np.unique(y[y >= 0]):
+        members = rng.permutation(np.flatnonzero(y == c))
+        first = max(1, round(SHARES[0] * len(members)))
+        second = first + round(SHARES[1] * len(members))
+        for mask, part in zip(masks, np.split(members, [first, second]), strict=True):
+            mask[part] = True
+    return tuple(masks)
+
+
+def _induced(graph: Graph, nodes: NDArray[np.int64]) -> NDArray[np.int64]:
+    place = np.full(len(graph), -1, dtype=np.int64)
+    place[nodes] = np.arange(len(nodes))
+    ends = place[graph.edges]
+    source, target = ends[:, (ends >= 0).all(axis=0)]
+    return undirected(source, target, len(nodes))
+
+
+def _edges(values: NDArray[Any], n: int, name: str, path: Path) -> NDArray[np.int64]:
+    if values.ndim != 2 or values.shape[0] != 2 or not np.issubdtype(values.dtype, np.integer):
+        raise InputError(f"{path}: {name} has shape {values.shape}, not [2, E] of whole numbers; write the file again.")
+    edges = values.astype(np.int64)
+    if edges.size and (edges.min() < 0 or edges.max() >= n):
+        raise InputError(f"{path}: {name} names node {edges.max()} of {n}; count from 0 and write the file again.")
+    return undirected(edges[0], edges[1], n)
+
+
+def _sparse(name: str, x: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    import scipy.sparse as sp
+
+    matrix = sp.csr_matrix(x)
+    return {
+        f"{name}_data": matrix.data,
+        f"{name}_indices": matrix.indices,
+        f"{name}_indptr": matrix.indptr,
+        f"{name}_shape": np.array(matrix.shape, dtype=np.int64),
+    }
+
+
+def _meta(parts: tuple[ClientGraph, ...]) -> dict[str, Any]:
+    return {
+        "n_silos": len(parts) - 1,
+        "num_cls": parts[0].classes,
+        "num_feat": int(parts[0].x.shape[1]),
+        "unseen_frac": UNSEEN_SHARE,
+        "hidden_classes": [part.hidden.tolist() for part in parts],
+        "clients": [
+            {
+                "id": k,
+                "new_client": k == len(parts) - 1,
+                "seen_nodes": len(part),
+                "seen_edges": int(part.edges.shape[1]),
+                "train": int(part.train.sum()),
+                "val": int(part.validation.sum()),
+                "test": int(part.test.sum()),
+                "unseen_nodes": int(part.unseen_nodes.sum()),
+                "missing_class_nodes": int(part.missing_classes.sum()),
+                "train_class_counts": np.bincount(part.y[part.train], minlength=part.classes).tolist(),
+            }
+            for k, part in enumerate(parts)
+        ],
+    }

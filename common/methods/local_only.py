@@ -1,0 +1,54 @@
+"""Baseline ``local-only`` (METHODS 1.7): FedLPA's discovery and training at every site, with no exchange at all."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from common.contract import Contract
+from common.methods.options import AlignmentOptions, DiscoveryOptions, TrainingOptions
+from common.methods.records import PLAIN_METRICS, TRUTH, truth_specs
+from common.methods.schedule import RoundPlan, plan_round
+
+if TYPE_CHECKING:
+    from common.config import RunConfig
+
+
+class LocalOnlyOptions(TrainingOptions, DiscoveryOptions, AlignmentOptions):
+    """FedLPA's settings without those of its exchange."""
+
+    rediscover_every: int = Field(5, ge=1, description="R: rounds between discoveries")
+
+
+def options_of(config: "RunConfig") -> LocalOnlyOptions:
+    """The method's own options of a configuration."""
+    assert isinstance(config.options, LocalOnlyOptions)
+    return config.options
+
+
+def as_fedlpa(config: "RunConfig") -> "RunConfig":
+    """The FedLPA configuration that a site works by on its own: the same settings, nothing shared."""
+    return config.but(method="fedlpa", share_categories=False)
+
+
+def plan(config: "RunConfig", number: int) -> RoundPlan:
+    """FedLPA's rounds, so that every site trains as long as it would in the federation."""
+    options = options_of(config)
+    return plan_round(
+        number,
+        config.rounds,
+        prepare=config.kind == "vectors",
+        warmup_rounds=options.warmup_rounds,
+        rediscover_every=options.rediscover_every,
+        learning_rate=options.learning_rate,
+        refine_learning_rate=options.refine_learning_rate,
+    )
+
+
+def contract(config: "RunConfig") -> Contract:
+    """Scalars, and the benchmark's counts; no weight, no row, no calibration curve."""
+    return Contract(
+        required={},
+        optional=truth_specs(config),
+        metrics=PLAIN_METRICS,
+        at_delivery=(TRUTH,),
+    )

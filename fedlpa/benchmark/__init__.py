@@ -1,0 +1,1 @@
+"""``fedlpa benchmark SUITE``: tables that anyone can make again with one command."""

@@ -1,0 +1,76 @@
+"""Suite ``ablations``: FedLPA with one setting changed at a time, against its defaults."""
+
+from typing import Any
+
+from fedlpa.benchmark.cells import Cell, Result
+from fedlpa.benchmark.request import QUICK_CLIENTS, Request, cell_settings, choose_data, choose_seeds, choose_variants
+from fedlpa.benchmark.suite import Section, Suite
+from fedlpa.benchmark.table import SCORES, Column, Row, measures_of, percent
+
+DEFAULT = "default"
+VARIANTS: dict[str, dict[str, Any]] = {
+    DEFAULT: {},
+    "no-lpa": {"prior-weight": 0, "distillation-weight": 0},
+    "uniform-prior": {"prior": "uniform"},
+    "no-warm-up": {"warmup-rounds": 0},
+    "no-calibration": {"resolution": 1},
+    "views": {"positives": "views"},
+    "no-label-rate-split": {"label-rate-split": False},
+    "no-sharing": {"share-categories": False},
+    "pseudo-labels": {"reliable-quantile": 0.5},
+    "knn-5": {"knn": 5},
+    "knn-15": {"knn": 15},
+    "prior-weight-0.25": {"prior-weight": 0.25},
+    "prior-weight-1": {"prior-weight": 1},
+    "rediscover-every-2": {"rediscover-every": 2},
+    "rediscover-every-10": {"rediscover-every": 10},
+}
+
+
+def suite(request: Request) -> Suite:
+    """The cells that were asked for; the default always, since everything is told against it."""
+    data, skipped = choose_data(request, ("digits",))
+    seeds = choose_seeds(request)
+    clients = QUICK_CLIENTS if request.quick else 5
+    variants = choose_variants(request, VARIANTS)
+    cells = []
+    for each in data:
+        for variant in dict.fromkeys([DEFAULT, *variants]):
+            for seed in seeds:
+                place = {"clients": clients, "alpha": 0.2, "seed": seed}
+                labels = {"data": each.name, "variant": variant, "settings": _shown(variant), "seed": seed}
+                settings = cell_settings(request, each, VARIANTS[variant], place)
+                cells.append(Cell(f"{each.name}-{variant}-s{seed}", settings, labels, each.cost))
+    return Suite("ablations", cells, measures, sections, ("data",), "variant", skipped)
+
+
+def measures(result: Result) -> dict[str, float | None]:
+    """The run's metrics."""
+    assert result.metrics is not None
+    return measures_of(result.metrics)
+
+
+def sections(rows: list[Row]) -> list[Section]:
+    """A table for each data set, with the difference to the default in points."""
+    found = []
+    for data in dict.fromkeys(row.labels["data"] for row in rows):
+        here = [row for row in rows if row.labels["data"] == data]
+        base = next(row for row in here if row.labels["variant"] == DEFAULT)
+        for row in here:
+            row.mean.update(
+                {
+                    f"{measure}_gain": row.mean[measure] - base.mean[measure]
+                    for measure in ("global_all", "local_all")
+                    if measure in row.mean and measure in base.mean
+                }
+            )
+        gains: tuple[Column, ...] = (
+            percent("global_all_gain", "Δ global All"),
+            percent("local_all_gain", "Δ local All"),
+        )
+        found.append(Section(str(data), here, ("variant", "settings"), (*gains, *SCORES)))
+    return found
+
+
+def _shown(variant: str) -> str:
+    return " ".join(f"{key}={str(value).lower()}" for key, value in VARIANTS[variant].items())

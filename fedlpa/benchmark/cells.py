@@ -1,0 +1,159 @@
+"""Cells: the runs a benchmark consists of, each a ``fedlpa simulate`` of its own that is done once and then kept."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from common.config import make_config
+from fedlpa.children import last_words
+
+LONGEST = 6 * 3600.0
+"""Seconds after which a cell is ended and counted as failed."""
+OF_THE_PLACE = {"out", "tensorboard", "device", "threads"}
+
+Command = Callable[["Cell", Path, bool], list[str]]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run. ``settings`` are those of ``fedlpa simulate``; ``labels`` say where it stands in the tables.
+
+    ``cost`` is how long it takes in comparison with the other cells: the time left is told by it.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    labels: Mapping[str, Any]
+    cost: float = 1.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a cell: run now, kept from an earlier call, or failed for the reason in ``error``."""
+
+    cell: Cell
+    status: Literal["done", "kept", "failed"]
+    folder: Path
+    metrics: dict[str, Any] | None = None
+    error: str = ""
+
+
+class View(Protocol):
+    """Who is told how it goes on."""
+
+    def on_start(self, cell: Cell) -> None:
+        """A cell is being run."""
+        ...
+
+    def on_result(self, result: Result, seconds: float) -> None:
+        """A cell has an end."""
+        ...
+
+
+def run_cells(cells: Sequence[Cell], root: Path, view: View, command: Command | None = None) -> list[Result]:
+    """Run what is not finished yet, one cell after the other, each into ``root/<name>``.
+
+    A finished cell with the same settings is kept, an interrupted one goes on, one with other settings is run
+    again. A cell that fails is reported, with its output in ``root/<name>.log``, and the rest goes on.
+
+    Args:
+        command: the command line for a cell, its folder, and whether what is there is to be replaced.
+    """
+    results = []
+    for cell in cells:
+        started = time.monotonic()
+        view.on_start(cell)
+        result = _run(cell, root / cell.name, command or simulate_command)
+        view.on_result(result, time.monotonic() - started)
+        results.append(result)
+    return results
+
+
+def simulate_command(cell: Cell, folder: Path, overwrite: bool) -> list[str]:
+    """``fedlpa simulate`` with the cell's settings."""
+    assignments = [part for key, value in cell.settings.items() for part in ("--set", f"{key}={_text(value)}")]
+    command = [sys.executable, "-P", "-m", "fedlpa.cli", "simulate", *assignments, "--out", str(folder)]
+    return [*command, "--overwrite"] if overwrite else command
+
+
+def _run(cell: Cell, folder: Path, command: Command) -> Result:
+    same = _same_settings(cell, folder)
+    if same and (metrics := _read_object(folder / "metrics.json")) is not None:
+        return Result(cell, "kept", folder, metrics)
+    if folder.exists() and not (folder / "config.json").exists():
+        shutil.rmtree(folder)  # it died before it was a run
+    log = folder.with_name(f"{folder.name}.log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    overwrite = folder.exists() and not (same and not (folder / "metrics.json").exists())
+    status = _call(command(cell, folder, overwrite), log)
+    metrics = _read_object(folder / "metrics.json")
+    if status == 0 and metrics is not None:
+        return Result(cell, "done", folder, metrics)
+    why = "it took too long" if status is None else f"exit status {status}"
+    return Result(cell, "failed", folder, error=f"{why}: {last_words(log)} (see {log})")
+
+
+def _same_settings(cell: Cell, folder: Path) -> bool:
+    """Whether the run in ``folder`` was made with the settings that the cell has now, today's defaults included.
+
+    What a run finds in its data, and settings that it did not know yet, say nothing.
+    """
+    written = _read_object(folder / "config.json")
+    if written is None:
+        return False
+    wanted = json.loads(make_config({**cell.settings, "out": ""}).to_json())
+    telling = wanted.keys() & written.keys() - OF_THE_PLACE
+    return all(wanted[key] in ("", []) or wanted[key] == written[key] for key in telling)
+
+
+def _call(command: list[str], log: Path) -> int | None:
+    """Run ``command`` with its output in ``log``; its exit status, None where it took too long.
+
+    Whatever it started dies with it, also when we are interrupted.
+    """
+    with open(log, "wb") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            return process.wait(LONGEST)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            if process.poll() is None:
+                _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    import psutil
+
+    try:
+        family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
+    except psutil.NoSuchProcess:
+        return
+    for member in family:
+        try:
+            member.kill()
+        except psutil.NoSuchProcess:
+            continue
+    process.wait()
+
+
+def _read_object(path: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

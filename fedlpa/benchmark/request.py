@@ -1,0 +1,111 @@
+"""What a benchmark was asked for, and the data sets there are for it."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from common.config import RunConfig, describe_settings, make_config
+from common.errors import InputError, nearest
+from common.methods import METHODS
+
+
+@dataclass(frozen=True)
+class Request:
+    """``fedlpa benchmark``'s options; None: the suite's own choice."""
+
+    out: Path
+    quick: bool = False
+    seeds: tuple[int, ...] | None = None
+    methods: tuple[str, ...] | None = None
+    data: tuple[str, ...] | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BenchmarkData:
+    """A data set under a short name; ``cost``: how long a run on it takes, digits being 1."""
+
+    name: str
+    settings: Mapping[str, Any]
+    cost: float
+
+
+QUICK = {"rows": 400, "rounds": 5}
+QUICK_CLIENTS = 3
+
+
+def shared_folder() -> Path:
+    """Where the shared data sets are expected."""
+    return Path(os.environ.get("FEDLPA_SHARED_DATA", "../shared/data"))
+
+
+def choose_data(request: Request, default: Sequence[str]) -> tuple[list[BenchmarkData], list[str]]:
+    """The data sets to run on, and a sentence for each that is not there.
+
+    Raises:
+        InputError: an unknown name, or none of them is there.
+    """
+    shared = shared_folder()
+    embeddings, images = (shared / f"cifar10{part}-train.parquet" for part in ("-embeddings", ""))
+    known = {
+        "digits": BenchmarkData("digits", {"data": "digits"}, 1.0),
+        "embeddings": BenchmarkData("embeddings", {"data": str(embeddings), "rows": 8000}, 4.0),
+        "images": BenchmarkData("images", {"data": str(images), "rows": 4000}, 12.0),
+    }
+    asked = ("digits",) if request.quick and request.data is None else request.data or tuple(default)
+    chosen, skipped = [], []
+    for name in asked:
+        if name not in known:
+            raise InputError(f"unknown benchmark data '{name}'; {nearest(name, known)}")
+        source = str(known[name].settings["data"])
+        if source != "digits" and not Path(source).exists():
+            skipped.append(f"{name} is left out: {source} is not there; set FEDLPA_SHARED_DATA to its folder.")
+        else:
+            quick = QUICK if request.quick else {}
+            chosen.append(BenchmarkData(name, {**known[name].settings, **quick}, known[name].cost))
+    if not chosen:
+        raise InputError(skipped[0])
+    return chosen, skipped
+
+
+def choose_seeds(request: Request) -> tuple[int, ...]:
+    """The seeds to average over."""
+    return request.seeds if request.seeds is not None else (0,) if request.quick else (0, 1, 2)
+
+
+def choose_variants(request: Request, known: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The names in ``known`` that were asked for; all unless ``--methods`` names some.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    asked = request.methods if request.methods is not None else tuple(known)
+    for name in asked:
+        if name not in known:
+            raise InputError(f"unknown method '{name}' of this benchmark; {nearest(name, known)}")
+    return list(asked)
+
+
+def cell_settings(
+    request: Request, data: BenchmarkData, variant: Mapping[str, Any], place: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A cell's settings: the data's, then ``--set`` as far as the method has such a setting, then the suite's own.
+
+    Raises:
+        InputError: ``--set`` names a setting that no method has, or one that the suite decides.
+    """
+    own = {"method": "fedlpa", **variant, **place}
+    everything = {key for method in METHODS for key, _, _ in describe_settings(method)}
+    fixed = {"method", "data", "out", *place}
+    for key in request.settings:
+        if key in fixed:
+            raise InputError(f"setting '{key}' is the benchmark's own; leave it out.")
+        if key not in everything:
+            raise InputError(f"unknown setting '{key}'; {nearest(key, everything)}")
+    takes = {key for key, _, _ in describe_settings(str(own["method"]))}
+    given = {key: value for key, value in request.settings.items() if key in takes}
+    settings = {**data.settings, "tensorboard": False, **given, **own}
+    checked: RunConfig = make_config(settings)
+    return {**settings, "method": checked.method}

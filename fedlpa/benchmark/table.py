@@ -1,0 +1,130 @@
+"""From cells to tables: mean and standard deviation over seeds, as Markdown."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Measures = Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """All cells with the same ``labels``: ``runs`` that ended, ``failed`` that did not, and their measures.
+
+    ``mean`` and ``std`` hold, by measure, the mean and the sample standard deviation over the runs that have it;
+    ``std`` lacks a measure that only one run has.
+    """
+
+    labels: dict[str, Any]
+    runs: int
+    failed: int
+    mean: dict[str, float] = field(default_factory=dict)
+    std: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Column:
+    """``measure`` under ``title``, times ``scale``, with ``digits`` decimals."""
+
+    measure: str
+    title: str
+    scale: float = 1.0
+    digits: int = 1
+
+
+def percent(measure: str, title: str) -> Column:
+    """A share in per cent."""
+    return Column(measure, title, 100.0)
+
+
+SCORES = (
+    percent("global_all", "global All"),
+    percent("global_old", "Old"),
+    percent("global_new", "New"),
+    percent("local_all", "local All"),
+    percent("local_old", "Old"),
+    percent("local_new", "New"),
+    Column("categories_found", "categories"),
+    Column("seconds", "seconds", digits=0),
+    Column("up_bytes", "kB up", 1e-3, digits=0),
+)
+"""What every suite of category discovery shows; kB up: from one client in one round."""
+
+
+def measures_of(metrics: Mapping[str, Any]) -> dict[str, float | None]:
+    """The measures in a run's ``metrics.json``, by flat names."""
+    final = metrics["final"]
+    found: dict[str, float | None] = {
+        f"{scope}_{part}": (final.get(scope) or {}).get(part)
+        for scope in ("global", "local")
+        for part in ("all", "old", "new")
+    }
+    concepts = final.get("concepts") or {}
+    found |= {f"concepts_{scope}_all": (concepts.get(scope) or {}).get("all") for scope in ("global", "local")}
+    return found | {
+        "categories_found": final["categories"]["found"],
+        "categories_true": final["categories"]["true"],
+        "seconds": metrics["seconds"]["total"],
+        "up_bytes": metrics["wire"]["up_bytes_per_client_round"],
+        "down_bytes": metrics["wire"]["down_bytes_per_client_round"],
+    }
+
+
+def summarise(cells: Sequence[tuple[Mapping[str, Any], Measures | None]]) -> list[Row]:
+    """One row for each set of labels, in order of first appearance; ``seed`` is what they are averaged over.
+
+    Args:
+        cells: labels and measures of every cell; None: it failed.
+    """
+    groups: dict[tuple[tuple[str, Any], ...], list[Measures | None]] = {}
+    for labels, measures in cells:
+        key = tuple((name, value) for name, value in labels.items() if name != "seed")
+        groups.setdefault(key, []).append(measures)
+    rows = []
+    for key, runs in groups.items():
+        ended = [measures for measures in runs if measures is not None]
+        values: dict[str, list[float]] = {}
+        for measures in ended:
+            for name, value in measures.items():
+                if value is not None:
+                    values.setdefault(name, []).append(float(value))
+        rows.append(
+            Row(
+                labels=dict(key),
+                runs=len(ended),
+                failed=len(runs) - len(ended),
+                mean={name: statistics.fmean(some) for name, some in values.items()},
+                std={name: statistics.stdev(some) for name, some in values.items() if len(some) > 1},
+            )
+        )
+    return rows
+
+
+def markdown(rows: Sequence[Row], keys: Sequence[str], columns: Sequence[Column]) -> str:
+    """A Markdown table with the labels ``keys`` on the left; the best score of a column is not marked."""
+    header = [*keys, *(column.title for column in columns)]
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(keys) + "---:|" * len(columns)]
+    for row in rows:
+        cells = [_label(row, key, last=key == keys[-1]) for key in keys]
+        cells += [cell(row, column) for column in columns]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def cell(row: Row, column: Column) -> str:
+    """ "93.1 ± 1.2"; categories as "11.3 ± 0.6 / 10"."""
+    mean = row.mean.get(column.measure)
+    if mean is None:
+        return "–"
+    text = f"{column.scale * mean:.{column.digits}f}"
+    if column.measure in row.std:
+        text += f" ± {column.scale * row.std[column.measure]:.{column.digits}f}"
+    if column.measure == "categories_found" and "categories_true" in row.mean:
+        text += f" / {row.mean['categories_true']:g}"
+    return text
+
+
+def _label(row: Row, key: str, last: bool) -> str:
+    text = str(row.labels.get(key, ""))
+    return f"{text} ({row.failed} of {row.runs + row.failed} failed)" if last and row.failed else text

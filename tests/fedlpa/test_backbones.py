@@ -1,0 +1,102 @@
+"""A federation on a pretrained image backbone, through the installed command; the backbone is tiny and random."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+from sklearn.datasets import load_digits
+
+pytest.importorskip("transformers", reason="the extra 'backbones' is not installed")
+
+
+def fedlpa(*arguments, cwd=None):
+    command = [str(Path(sys.executable).parent / "fedlpa"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=cwd)
+
+
+def refused(done, *words):
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    sentence = " ".join(done.stderr.split())
+    assert "Traceback" not in sentence
+    for word in words:
+        assert word in sentence, sentence
+
+
+@pytest.fixture(scope="module")
+def world(make_backbone, tmp_path_factory):
+    """150 digits as PNG in ``digits.parquet``, a backbone in ``tiny``, and a run of three rounds on them in ``run``."""
+    root = tmp_path_factory.mktemp("world")
+    digits = load_digits()
+    images = []
+    for pixels in digits.images[:150]:
+        buffer = io.BytesIO()
+        Image.fromarray((pixels * 15).astype(np.uint8)).save(buffer, "png")
+        images.append({"bytes": buffer.getvalue(), "path": None})
+    pd.DataFrame({"image": images, "label": digits.target[:150]}).to_parquet(root / "digits.parquet")
+    make_backbone(root / "tiny")
+    flags = ["--clients", "2", "--alpha", "50", "--rounds", "3", "--set", "local-epochs=1"]
+    done = fedlpa("simulate", "--data", "digits.parquet", *flags, "--set", "model=./tiny", "--out", "run", cwd=root)
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+def test_the_model_folder_holds_what_was_trained_and_names_the_backbone(world):
+    rounds = [json.loads(line) for line in (world / "run" / "rounds.jsonl").read_text().splitlines()]
+    assert [record["clients"]["answered"] for record in rounds] == [2, 2, 2]
+    told = json.loads((world / "run" / "model" / "model.json").read_text())
+    assert told["backbone"]["model"] == str(world / "tiny")
+    assert len(told["backbone"]["hash"]) == 64
+    inside = [name for name in load_file(world / "run" / "model" / "weights.safetensors") if "backbone" in name]
+    assert inside
+    assert all(name.startswith("backbone.model.layers.1.") for name in inside)
+    whole = load_file(world / "tiny" / "model.safetensors")
+    sent = rounds[0]["bytes"]["up"] / 2
+    assert sent < 0.75 * sum(array.nbytes for array in whole.values())
+
+
+def test_predict_finds_the_backbone_where_it_was_or_where_it_is_said_to_be(world, tmp_path):
+    model, data = world / "run" / "model", world / "digits.parquet"
+    done = fedlpa("predict", "--model", model, "--data", data, "--out", tmp_path / "a.parquet")
+    assert done.returncode == 0, done.stderr
+    shutil.copytree(world / "tiny", tmp_path / "moved")
+    flags = ["--backbone", tmp_path / "moved", "--out", tmp_path / "b.parquet"]
+    done = fedlpa("predict", "--model", model, "--data", data, *flags)
+    assert done.returncode == 0, done.stderr
+    one, two = pd.read_parquet(tmp_path / "a.parquet"), pd.read_parquet(tmp_path / "b.parquet")
+    pd.testing.assert_frame_equal(one, two)
+    assert len(one) == 150
+
+
+def test_predict_refuses_another_backbone_and_one_that_is_gone(world, make_backbone, tmp_path):
+    model, data, out = world / "run" / "model", world / "digits.parquet", tmp_path / "p.parquet"
+    make_backbone(tmp_path / "other", seed=1)
+    common = ["predict", "--model", model, "--data", data, "--out", out]
+    refused(fedlpa(*common, "--backbone", tmp_path / "other"), "is another backbone than the run's")
+    refused(fedlpa(*common, "--backbone", tmp_path / "none"), "does not exist")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("convnte", ["unknown model 'convnte'", "did you mean 'convnet'?"]),
+        ("./digits.parquet", ["does not exist"]),
+        ("./run", ["is not a model", "config.json"]),
+    ],
+)
+def test_simulate_refuses_what_is_not_a_backbone(model, words, world):
+    (world / "run" / "config.json").rename(world / "run" / "kept.json")
+    try:
+        done = fedlpa("simulate", "--data", "digits.parquet", "--set", f"model={model}", "--out", "no", cwd=world)
+    finally:
+        (world / "run" / "kept.json").rename(world / "run" / "config.json")
+    refused(done, *words)
+    assert not (world / "no").exists()
