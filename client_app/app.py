@@ -80,7 +80,7 @@ def _work(instruction: Instruction, site: Site, message: Message, action: str) -
         plan=method.plan(config, instruction.round),
         site=site,
         data=data,
-        state=PrivateState(site.folder, f"{config.method}/{config.seed}/{data.fingerprint}"),
+        state=PrivateState(site.folder, f"{instruction.run}/{config.method}/{data.fingerprint}"),
         records=read_arrays(message.content),
         curve=instruction.curve,
     )

@@ -21,15 +21,27 @@ def truth_counts(predicted: NDArray[np.int64], data: SiteData, k: int, classes: 
 
 
 def seen_accuracy(cosines_NC: Tensor, data: SiteData) -> float | None:
-    """Accuracy of the seen-class head on unlabelled samples of the C seen classes; None outside benchmarks."""
+    """Accuracy of the seen-class head: in benchmarks on unlabelled samples of the C seen classes, at a real site on
+    labelled samples that training never saw; None where there are none.
+    """
     seen = cosines_NC.shape[1]
-    if data.truth is None or not seen:
-        return None
-    scored = (data.labels < 0) & (data.truth >= 0) & (data.truth < seen)
+    answer = data.kept_labels if data.truth is None else np.where(data.labels < 0, data.truth, -1)
+    scored = (answer >= 0) & (answer < seen)
     if not scored.any():
         return None
     predicted = cosines_NC.argmax(dim=1).cpu().numpy()
-    return float((predicted[scored] == data.truth[scored]).mean())
+    return float((predicted[scored] == answer[scored]).mean())
+
+
+def shares(category: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+    """Share of each of ``k`` categories among n samples."""
+    found: NDArray[np.float64] = np.bincount(category, minlength=k) / max(1, len(category))
+    return found
+
+
+def prior_drift(before: dict[str, float], now: dict[str, float]) -> float:
+    """Total variation distance between two category shares by name, in [0, 1]."""
+    return 0.5 * sum(abs(now.get(name, 0.0) - before.get(name, 0.0)) for name in before.keys() | now.keys())
 
 
 def health(z_ND: Tensor, centre_D: Tensor, concepts: Concepts, previous: Concepts | None) -> dict[str, float]:

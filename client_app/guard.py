@@ -47,7 +47,8 @@ def guard(message: Message, context: Context, call_next: ClientAppCallable) -> M
         return _error(message, FAILED, f"{name}: failed with {type(error).__name__}")
     if found or reply is None:
         return _error(message, REFUSED, f"{name}: held back by the egress guard")
-    return reply
+    # A fresh message around the checked content: the app's own could carry free text in its metadata.
+    return Message(reply.content, reply_to=message)
 
 
 class _RefuseAll:

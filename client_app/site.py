@@ -40,8 +40,13 @@ class Site:
 def simulated_site(root: Path, index: int) -> Site:
     """Site ``index`` of a simulation whose sites lie below ``root``."""
     folder = root / f"site-{index}"
-    truth = folder / "truth.parquet"
-    return Site(f"site-{index}", index, folder / "data.parquet", folder, truth if truth.exists() else None)
+    data, truth = (_either(folder / f"{name}.npz", folder / f"{name}.parquet") for name in ("data", "truth"))
+    return Site(f"site-{index}", index, data, folder, truth if truth.exists() else None)
+
+
+def _either(first: Path, second: Path) -> Path:
+    """Sites of graph methods hold ``.npz`` files."""
+    return first if first.exists() else second
 
 
 def real_site(config: SiteConfig) -> Site:

@@ -35,6 +35,9 @@ class RunConfig(Options):
     rounds: int = Field(27, ge=1, le=100_000)
     seen_classes: tuple[str, ...] = Field((), description="classes with a name; empty: the first half, sorted")
     labelled_fraction: float = Field(0.5, ge=0, le=1, description="share of the seen classes that is labelled")
+    holdout_fraction: float = Field(
+        0.1, ge=0, lt=1, description="real sites: share of the labels that only measures the seen classes"
+    )
     model: str = Field(
         "auto", description="auto, convnet (images), adapter (vectors), the folder of a pretrained model, hf:<hub name>"
     )
@@ -68,7 +71,7 @@ class RunConfig(Options):
     tensorboard: bool = True
     out: str = Field("", description="folder of the run's files")
 
-    kind: str = Field("", pattern="^(|images|vectors)$", description="found in the data")
+    kind: str = Field("", pattern="^(|images|vectors|graph)$", description="found in the data")
     sample_shape: tuple[int, ...] = Field((), description="found in the data: shape of one sample")
     classes: tuple[str, ...] = Field((), description="simulation only: all true classes, seen ones first")
 
@@ -120,7 +123,7 @@ def make_config(settings: Mapping[str, Any]) -> RunConfig:
     for key in settings:
         if key not in shared | own:
             raise InputError(_unknown_key(key, method.name, shared | own))
-    values = {key: _from_text(value) for key, value in settings.items()}
+    values = {key: _from_text(value) for key, value in {**method.defaults, **settings}.items()}
     try:
         options = method.options.model_validate({k: v for k, v in values.items() if k in own})
         config = RunConfig.model_validate({k: v for k, v in values.items() if k in shared})
@@ -144,7 +147,7 @@ def describe_settings(method: str) -> list[tuple[str, str, str]]:
     for options in (RunConfig, get_method(method).options):
         for name, info in options.model_fields.items():
             if name != "options":
-                default = info.default
+                default = get_method(method).defaults.get(kebab(name), info.default)
                 shown = ",".join(default) if isinstance(default, tuple) else str(default).lower()
                 rows.append((kebab(name), shown, info.description or ""))
     return rows

@@ -24,13 +24,15 @@ Arrays = Mapping[str, NDArray[Any]]
 class Instruction:
     """What the server tells a client beside the arrays.
 
-    ``simulation_root`` is empty in a deployment: sites know where their data is.
+    ``simulation_root`` is empty in a deployment: sites know where their data is. ``run`` names the run for as long as
+    it lasts, resumed or not: private state of another run is of no use.
     """
 
     config: RunConfig
     round: int
     curve: tuple[float, ...] | None
     simulation_root: str
+    run: str = ""
 
 
 def server_content(instruction: Instruction, records: Mapping[str, Arrays]) -> RecordDict:
@@ -39,6 +41,7 @@ def server_content(instruction: Instruction, records: Mapping[str, Arrays]) -> R
         "config": instruction.config.to_json(),
         "round": instruction.round,
         "simulation-root": instruction.simulation_root,
+        "run": instruction.run,
     }
     if instruction.curve is not None:
         run["curve"] = list(instruction.curve)
@@ -60,6 +63,7 @@ def read_instruction(message: Message) -> Instruction:
         round=int(str(run["round"])),
         curve=tuple(float(value) for value in curve) if isinstance(curve, list) else None,
         simulation_root=str(run["simulation-root"]),
+        run=str(run["run"]),
     )
 
 

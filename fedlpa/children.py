@@ -54,8 +54,10 @@ def stop(child: "subprocess.Popen[bytes] | None", patience: float = 10.0) -> Non
         child.wait()
 
 
-def last_words(log: Path, lines: int = 3) -> str:
-    """The last errors in a log, on one line; what to tell when a child has died."""
+def last_words(log: Path, status: int = 0, lines: int = 1) -> str:
+    """Why a child ended with ``status``, on one line: the signal that killed it, or the last errors in its log."""
+    if status < 0:
+        return f"killed by signal {-status}"
     try:
         with open(log, "rb") as file:
             file.seek(max(0, log.stat().st_size - 8192))
@@ -64,7 +66,7 @@ def last_words(log: Path, lines: int = 3) -> str:
         return "no log"
     told = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in told if "rror" in line or "code:" in line or "Code:" in line]
-    return " | ".join((errors or told)[-lines:]) or "no output"
+    return " | ".join(line[:300] for line in (errors or told)[-lines:]) or "no output"
 
 
 def free_port() -> int:

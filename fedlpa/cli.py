@@ -169,6 +169,27 @@ def check(
         raise InputError(report.problems[0]) if json else typer.Exit(2)
 
 
+@app.command(epilog="Example: fedlpa benchmark gcd --quick --out runs/bench/quick")
+def benchmark(
+    suite: Annotated[str, typer.Argument(help="gcd, ablations or graphs.")],
+    out: Annotated[Path, typer.Option(help="Folder for results.json, results.md, chart.svg and the runs.")],
+    quick: Annotated[bool, typer.Option(help="A small version in minutes, to see that all of it runs.")] = False,
+    seeds: Annotated[str, typer.Option(help="Comma-separated; default: 0,1,2.")] = "",
+    methods: Annotated[str, typer.Option(help="Only these, comma-separated; of ablations: variants.")] = "",
+    data: Annotated[str, typer.Option(help="Only these of digits, embeddings, images; comma-separated.")] = "",
+    settings: Set = None,
+) -> None:
+    """Run a suite of runs, print its tables as Markdown, and keep every finished run for the next call."""
+    from common.config import parse_assignments
+    from fedlpa.benchmark.request import Request, read_names, read_seeds
+    from fedlpa.benchmark.run import run_benchmark
+
+    request = Request(
+        out, quick, read_seeds(seeds), read_names(methods), read_names(data), parse_assignments(settings or [])
+    )
+    print(run_benchmark(suite, request), end="")
+
+
 @app.command(epilog="Example: fedlpa settings --method fedlpa")
 def settings(
     method: Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.")] = "fedlpa",
@@ -226,6 +247,10 @@ def _print_result(folder: Path, metrics: dict[str, Any]) -> None:
         return "-" if value is None else f"{100 * value:.1f} %"
 
     final = metrics["final"]
+    if "seen" in final:
+        _print_graph_result(metrics, share)
+        Console().print(f"report: {folder / 'report.html'}", soft_wrap=True)
+        return
     table = Table("scope", "All", "Old", "New", title=f"{metrics['method']} on {metrics['data']}")
     for scope in ("global", "local"):
         table.add_row(scope, *(share(final[scope][part]) for part in ("all", "old", "new")))
@@ -235,6 +260,20 @@ def _print_result(folder: Path, metrics: dict[str, Any]) -> None:
     if found is not None:
         console.print(f"categories: {found} found" + ("" if true is None else f", {true} in truth"))
     console.print(f"report: {folder / 'report.html'}", soft_wrap=True)
+
+
+def _print_graph_result(metrics: dict[str, Any], share: Any) -> None:
+    """The four accuracies of METHODS 2.5, for every model that was scored."""
+    from rich.console import Console
+    from rich.table import Table
+
+    final = metrics["final"]
+    columns = ("seen", "unseen_node", "missing_class", "new_client")
+    title = f"{metrics['method']} on {metrics['data']}"
+    table = Table("model", *(column.replace("_", " ") for column in columns), title=title)
+    for name, scores in final.get("by_model", {"": final}).items():
+        table.add_row(name, *(share(scores[column]) for column in columns))
+    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """``python -m fedlpa.flower_child PARENT PROGRAM ...``: one of Flower's programs, ended when its parent ends."""
 
 import sys
+from typing import Any, cast
 
 
 def main() -> None:
@@ -17,9 +18,33 @@ def main() -> None:
     elif program == "flower-supernode":
         from flwr.supernode.cli.flower_supernode import flower_supernode
 
+        forget_abandoned_messages()
         flower_supernode()
     else:
         sys.exit(f"unknown program {program!r}")
+
+
+def forget_abandoned_messages() -> None:
+    """Mend Flower 1.39: a run that ends while its message is being fetched leaves the message's task behind.
+
+    ``RunNotRunningException`` is no ``Exception``, so the clean-up in ``_pull_and_store_message`` is passed over.
+    The task would be worked on, in vain and before all later ones. A SuperNode has one message at a time: when it
+    has just taken none, whatever is left in its store is abandoned.
+    """
+    from flwr.common.constant import Status, SubStatus
+    from flwr.supernode import start_client_internal as node
+
+    fetch = node._pull_and_store_message
+
+    def fetch_and_forget(*, state: Any, **others: Any) -> int | None:
+        run_id = fetch(state=state, **others)
+        if run_id is None:
+            for task in state.get_tasks(statuses=[Status.PENDING, Status.STARTING, Status.RUNNING]):
+                state.finish_task(task.task_id, SubStatus.FAILED, "the run ended")
+            state.delete_messages(message_ids=None)
+        return run_id
+
+    node._pull_and_store_message = cast(Any, fetch_and_forget)
 
 
 if __name__ == "__main__":

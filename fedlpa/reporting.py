@@ -15,7 +15,7 @@ def write_report(run: Path) -> Path:
     from server_app.report.build import build_report
 
     model = load_model(run / "model")
-    return build_report(run, features_of(model) if model.weights else None)
+    return build_report(run, features_of(model) if model.weights and model.config.kind != "graph" else None)
 
 
 def features_of(model: Model) -> Callable[[Dataset], NDArray[np.float32]]:

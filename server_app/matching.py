@@ -98,8 +98,18 @@ def join_rows(unit: NDArray[np.float64], weight: NDArray[np.float64], threshold:
     return result
 
 
-def keep_numbers(new: Catalogue, old: Catalogue, next_number: int, threshold: float) -> tuple[Catalogue, int]:
+def keep_numbers(
+    new: Catalogue,
+    old: Catalogue,
+    next_number: int,
+    threshold: float,
+    *,
+    centres: tuple[NDArray[np.float32], NDArray[np.float32]],
+) -> tuple[Catalogue, int]:
     """Give novel categories the numbers they had: Hungarian matching of rows; the unmatched get fresh numbers.
+
+    Args:
+        centres: the mean features [d] of the new and of the old catalogue: features move between discoveries.
 
     Returns:
         the renumbered catalogue and the next free number. A number is never given to another category.
@@ -110,8 +120,7 @@ def keep_numbers(new: Catalogue, old: Catalogue, next_number: int, threshold: fl
     numbers = new.numbers.copy()
     numbers[fresh] = 0
     if len(fresh) and len(past):
-        centre_new, centre_old = new.rows.mean(axis=0), old.rows.mean(axis=0)
-        similarity = centred_rows(new.rows[fresh], centre_new) @ centred_rows(old.rows[past], centre_old).T
+        similarity = centred_rows(new.rows[fresh], centres[0]) @ centred_rows(old.rows[past], centres[1]).T
         for i, j in zip(*linear_sum_assignment(similarity, maximize=True), strict=True):
             if similarity[i, j] > threshold:
                 numbers[fresh[i]] = old.numbers[past[j]]

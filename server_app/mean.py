@@ -1,6 +1,7 @@
 """The running weighted mean of FedAvg: replies are folded in as they arrive and dropped."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,21 +11,23 @@ class RunningMean:
     """Weighted mean of named arrays, in memory that does not grow with the number of replies.
 
     Sums are kept in two float64 parts (Knuth's two-sum), so that the order in which replies arrive does not show
-    in the float32 result: a run repeats although its clients race.
+    in the result, which has the type of what came in: a run repeats although its clients race.
     """
 
     def __init__(self) -> None:
         self.weight = 0.0
         self._high: dict[str, NDArray[np.float64]] = {}
         self._low: dict[str, NDArray[np.float64]] = {}
+        self._types: dict[str, np.dtype[Any]] = {}
 
-    def add(self, arrays: Mapping[str, NDArray[np.float32]], weight: float) -> None:
+    def add(self, arrays: Mapping[str, NDArray[Any]], weight: float) -> None:
         """Fold in one reply with a positive weight."""
         self.weight += weight
         for name, array in arrays.items():
             term = array.astype(np.float64) * weight
             if name not in self._high:
                 self._high[name] = term
+                self._types[name] = array.dtype
                 self._low[name] = np.zeros_like(term)
                 continue
             high = self._high[name]
@@ -33,6 +36,9 @@ class RunningMean:
             self._low[name] += (high - (total - part)) + (term - part)
             self._high[name] = total
 
-    def result(self) -> dict[str, NDArray[np.float32]]:
-        """The mean as float32; empty if nothing was added."""
-        return {name: ((high + self._low[name]) / self.weight).astype(np.float32) for name, high in self._high.items()}
+    def result(self) -> dict[str, NDArray[Any]]:
+        """The mean; empty if nothing was added."""
+        return {
+            name: ((high + self._low[name]) / self.weight).astype(self._types[name])
+            for name, high in self._high.items()
+        }

@@ -3,9 +3,9 @@
 from typing import Any
 
 from common.config import RunConfig
+from common.methods import get_method, load_hook
 
 SCHEMA = 1
-NOTHING = {"all": None, "old": None, "new": None}
 
 
 def final_metrics(
@@ -15,14 +15,7 @@ def final_metrics(
     model_bytes: int,
     total_seconds: float,
 ) -> dict[str, Any]:
-    """The final metrics: the last round's model, no selection.
-
-    ``global`` and ``local`` score the sites' own final predictions (the catalogue with the site's prior) where
-    the method makes them, else the last discovery's concepts; ``concepts`` holds those in any case.
-    """
-    last = history[-1]
-    scores = last["scores"]
-    final = delivered or scores
+    """The final metrics: the last round's model, no selection; ``final`` as the method's results module says."""
     answered = sum(record["clients"]["answered"] for record in history)
     asked = sum(record["clients"]["asked"] for record in history)
 
@@ -37,13 +30,7 @@ def final_metrics(
         "alpha": config.alpha,
         "seed": config.seed,
         "rounds": len(history),
-        "final": {
-            "global": final["global"] or NOTHING,
-            "local": final["local"] or NOTHING,
-            "concepts": {"global": scores["global"] or NOTHING, "local": scores["local"] or NOTHING},
-            "seen_accuracy": scores["seen_accuracy"],
-            "categories": last["categories"],
-        },
+        "final": load_hook(get_method(config.method).results).final_scores(config, history, delivered),
         "wire": {
             "up_bytes_per_client_round": round(total("bytes", "up") / max(1, answered)),
             "down_bytes_per_client_round": round(total("bytes", "down") / max(1, asked)),

@@ -15,22 +15,18 @@ from common.config import RunConfig
 from common.contract import Contract, sits_out, violations
 from common.errors import RunFailedError
 from common.exchange import DELIVER, Instruction, content_bytes, read_arrays, read_metrics, server_content
-from common.methods import get_method
-from common.methods.records import TRUTH
+from common.methods import get_method, load_hook
 from common.methods.schedule import RoundPlan
-from common.metrics.discovery import Counts
-from common.model_files import Model, save_model
+from common.model_files import save_model
 from server_app.exchange import Exchange
 from server_app.method import Outcome, Reply, ServerMethod
 from server_app.norms import Spool, clipped, far_outside, update_norm
 from server_app.run_files import RunFiles
-from server_app.scoring import global_scores, local_scores, score_dict
 
 log = logging.getLogger("fedlpa.server")
 
 Watch = Callable[[dict[str, Any]], None]
-LOSSES = ("total", "contrastive", "supervised", "self-distillation", "prior-alignment")
-HEALTH = ("stability", "silhouette", "tiny-share")
+HEALTH = ("stability", "silhouette", "tiny-share", "prior-drift")
 AGAIN = 10.0
 """Seconds before a round that too few sites answered is asked for again."""
 SLACK = 60.0
@@ -83,9 +79,11 @@ class Rounds:
         self.say = say or (lambda sentence: None)
         self.simulation_root = str(files.sites.absolute()) if simulated else ""
         self.description = get_method(config.method)
+        self.results: Any = load_hook(self.description.results)
         self.contract: Contract = self.description.contract(config)
         self.method = self._new_method()
         self.sites: dict[int, str] = {}
+        self.run_name = files.name()
         self.history: list[dict[str, Any]] = []
         model_bytes = sum(array.nbytes for array in self.method.weights().values())
         self.exchange = Exchange(grid, model_bytes, None if simulated else self._activations)
@@ -273,7 +271,8 @@ class Rounds:
         """The round's messages, built one at a time."""
         for node in nodes:
             records, curve = ({}, None) if kind == MessageType.QUERY else self._broadcast(plan, node)
-            content = server_content(Instruction(self.config, plan.round, curve, self.simulation_root), records)
+            told = Instruction(self.config, plan.round, curve, self.simulation_root, self.run_name)
+            content = server_content(told, records)
             tally.down += content_bytes(content)
             yield Message(
                 content,
@@ -313,7 +312,8 @@ class Rounds:
         return self.sites.get(node, f"node-{node}")
 
     def _record(self, plan: RoundPlan, tally: Tally, outcome: Outcome, seconds: float) -> dict[str, Any]:
-        losses = {name: tally.mean(f"loss-{name}") for name in LOSSES}
+        named = [name for name in self.contract.metrics if name.startswith("loss-")]
+        losses = {name.removeprefix("loss-"): tally.mean(name) for name in named}
         health = {name: tally.mean(name) for name in HEALTH}
         scores = {"global": None, "local": None, "seen_accuracy": tally.mean("seen-accuracy"), **outcome.scores}
         classes = self.config.classes
@@ -344,24 +344,18 @@ class Rounds:
         }
 
     def _keep_model(self) -> None:
-        save_model(self.files.model, Model(self.config, self.method.weights(), self.method.catalogue()))
+        save_model(self.files.model, self.results.final_model(self.config, self.method))
 
     def _deliver(self, rounds: int) -> None:
         """Give every site the final model; a site that misses this lost nothing but its predictions."""
         plan = self.description.plan(self.config, rounds + 1)
         nodes = sorted(self.grid.get_node_ids())
-        counts: dict[str, Counts] = {}
+        replies: dict[str, Reply] = {}
 
         def fold(reply: Reply) -> None:
-            if TRUTH in reply.records:
-                counts[reply.site] = reply.records[TRUTH]["counts"]
+            replies[reply.site] = reply
 
         tally = self._ask(nodes, plan, DELIVER, self.contract.delivery(), fold)
         for entry in tally.failed + tally.refused:
             log.warning("%s did not take the final model: %s", entry["site"], entry["reason"])
-        if counts:
-            shared = self.method.catalogue() is not None
-            self.delivered = {
-                "global": score_dict(global_scores(counts, self.config)) if shared else None,
-                "local": score_dict(local_scores(counts, self.config)),
-            }
+        self.delivered = self.results.delivery_scores(self.config, self.method, replies)

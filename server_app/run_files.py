@@ -1,6 +1,8 @@
 """The files of a run (DESIGN 2): configuration, a line a round, the checkpoint, the final metrics."""
 
 import json
+import os
+import secrets
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,12 @@ OWN_FILES = (
     "metrics.json",
     "report.html",
     "checkpoint.safetensors",
+    "run-name",
     "model",
     "tensorboard",
     "sites",
     "held-out",
+    "partition",
 )
 
 
@@ -36,6 +40,7 @@ class RunFiles:
         self.checkpoint = folder / "checkpoint.safetensors"
         self.model = folder / "model"
         self.sites = folder / "sites"
+        self.partition = folder / "partition"
         self.held_out = folder / "held-out"
         self.tensorboard = folder / "tensorboard"
 
@@ -79,6 +84,13 @@ class RunFiles:
             else:
                 path.unlink(missing_ok=True)
 
+    def name(self) -> str:
+        """A random name that the run keeps for as long as its folder lasts."""
+        path = self.folder / "run-name"
+        if not path.exists():
+            write_text(path, secrets.token_hex(8))
+        return path.read_text(encoding="utf-8")
+
     def write_config(self, config: RunConfig) -> None:
         """Write ``config.json``: the whole resolved configuration."""
         write_json(self.config, config.flat())
@@ -106,6 +118,7 @@ class RunFiles:
         with open(self.rounds, "a", encoding="utf-8") as file:
             file.write(json.dumps(record, allow_nan=False) + "\n")
             file.flush()
+            os.fsync(file.fileno())
 
     def write_checkpoint(self, round_number: int, snapshot: Snapshot) -> None:
         """Everything needed to go on after ``round_number``, in one atomic file."""

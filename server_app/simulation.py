@@ -4,13 +4,19 @@ import logging
 
 from common.config import RunConfig
 from common.errors import InputError
-from common.methods import get_method
+from common.methods import get_method, load_hook
 from server_app.run_files import RunFiles
 
 log = logging.getLogger("fedlpa.server")
 
 
 def prepare_simulation(config: RunConfig, files: RunFiles, *, overwrite: bool) -> RunConfig:
+    """Lay out the sites of a simulation as the method needs them; see ``prepare_samples``."""
+    resolved: RunConfig = load_hook(get_method(config.method).simulation)(config, files, overwrite=overwrite)
+    return resolved
+
+
+def prepare_samples(config: RunConfig, files: RunFiles, *, overwrite: bool) -> RunConfig:
     """Read and split the data of ``config`` into ``files.sites`` and write the resolved ``config.json``.
 
     An interrupted run of the same configuration keeps its sites and goes on.

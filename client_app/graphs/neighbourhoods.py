@@ -36,9 +36,7 @@ class GraphTensors:
         return total / self.degrees.clamp(min=1)[:, None]
 
 
-def make_tensors(
-    x: NDArray[np.float32], edges: NDArray[np.int64], device: torch.device | str = "cpu"
-) -> GraphTensors:
+def make_tensors(x: NDArray[np.float32], edges: NDArray[np.int64], device: torch.device | str = "cpu") -> GraphTensors:
     """From features [n, F] and edges int64 [2, E] (both directions)."""
     n = len(x)
     order = np.lexsort((edges[0], edges[1]))

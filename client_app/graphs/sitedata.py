@@ -1,7 +1,6 @@
 """A site's graph as the graph methods need it: tensors, visible labels, and in benchmarks the truth."""
 
 import hashlib
-import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -80,11 +79,9 @@ def load_graph(path: Path, config: RunConfig) -> Graph:
             f"{path} has the label '{name}', which is not a class of this run; {nearest(name, config.seen_classes)} "
             "Remove the label or add the class to seen-classes."
         )
-    kept = tuple(name for name in graph.class_names if name in config.seen_classes)
     place = {name: i for i, name in enumerate(config.seen_classes)}
     index = np.array([place.get(name, -1) for name in graph.class_names] or [-1], dtype=np.int64)
     labels = np.where(graph.labels >= 0, index[graph.labels], -1)
-    assert used <= set(kept)
     return Graph(graph.x, graph.edges, labels, config.seen_classes, graph.ids, graph.source, graph.masks)
 
 
@@ -123,6 +120,7 @@ def _load(site: Site, config: RunConfig, modified: int, size: int) -> GraphSiteD
         labels=graph.labels,
         truth=None if benchmark is None else benchmark.y,
         fingerprint=_fingerprint(graph),
+        kept_labels=np.full(len(graph.labels), -1, dtype=np.int64),
         edges=graph.edges,
         train=train,
         validation=validation & ~train,
@@ -135,5 +133,6 @@ def _fingerprint(graph: Graph) -> str:
     digest = hashlib.sha256(repr((graph.ids, graph.x.shape)).encode())
     for array in (graph.x, graph.edges, graph.labels):
         digest.update(np.ascontiguousarray(array).data)
-    digest.update(str(zlib.crc32(repr(sorted(graph.masks)).encode())).encode())
+    for name in sorted(graph.masks):
+        digest.update(graph.masks[name].tobytes())
     return digest.hexdigest()

@@ -84,9 +84,7 @@ def train_epoch(
             loss = loss + slot_weight * condensed
             sums["slots"] += float(condensed.detach())
         if anchor is not None and proximal:
-            loss = loss + proximal / 2 * sum(
-                ((p - a) ** 2).sum() for p, a in zip(parameters, anchor, strict=True)
-            )
+            loss = loss + proximal / 2 * sum(((p - a) ** 2).sum() for p, a in zip(parameters, anchor, strict=True))
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         sums["real"] += float(real.detach())

@@ -1,6 +1,7 @@
 """What every training method does at a site: load the global network, measure the input, find neighbours."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,8 +26,7 @@ def load_network(task: Task) -> Network:
     """
     if is_pretrained(task.config.model) and not task.config.backbone_hash:
         raise InputError("the server names a backbone without its hash; set backbone-hash in the run's configuration.")
-    weights = {name: array.astype(np.float32) for name, array in task.records[WEIGHTS].items()}
-    return restore_network(task.config, weights).to(choose_device(task.config.device))
+    return restore_network(task.config, task.records[WEIGHTS]).to(choose_device(task.config.device))
 
 
 def choose_device(name: str) -> torch.device:
@@ -34,7 +34,7 @@ def choose_device(name: str) -> torch.device:
     return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
 
 
-def weights_of(network: Network) -> Mapping[str, NDArray[np.float32]]:
+def weights_of(network: Network) -> Mapping[str, NDArray[Any]]:
     """The travelling tensors as NumPy arrays."""
     return {name: tensor.cpu().numpy() for name, tensor in travelling(network).items()}
 
@@ -42,8 +42,8 @@ def weights_of(network: Network) -> Mapping[str, NDArray[np.float32]]:
 def measure_input(network: Network, x: Tensor) -> None:
     """Set the input moments to this site's own; the server averages them into the federation's."""
     if network.vectors:
-        network.input_mean.copy_(x.double().mean(dim=0).float())
-        network.input_square.copy_((x.double() ** 2).mean(dim=0).float())
+        network.input_mean.copy_(x.double().mean(dim=0))
+        network.input_square.copy_((x.double() ** 2).mean(dim=0))
 
 
 @torch.no_grad()

@@ -35,12 +35,6 @@ class Graph:
     def __len__(self) -> int:
         return len(self.x)
 
-    def renamed(self, class_names: tuple[str, ...]) -> "Graph":
-        """The same graph with labels as indices into ``class_names``, which must hold all names in use."""
-        place = np.array([class_names.index(name) for name in self.class_names], dtype=np.int64)
-        labels = np.where(self.labels >= 0, place[self.labels], -1) if len(place) else self.labels
-        return Graph(self.x, self.edges, labels, class_names, self.ids, self.source, self.masks)
-
 
 def read_graph(path: Path) -> Graph:
     """Read and check a graph; adjacency is made undirected, self-loops and duplicates are dropped.

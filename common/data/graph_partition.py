@@ -135,7 +135,7 @@ def read_partition(folder: Path) -> tuple[ClientGraph, ...]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; give a partition folder with --set partition=DIR.")
-    paths = []
+    paths: list[Path] = []
     while (path := folder / f"client{len(paths)}.npz").exists():
         paths.append(path)
     if len(paths) < 2:

@@ -1,12 +1,13 @@
 """The registry: one entry a method. Both sides find a method's options, schedule, contract and code here."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from common.contract import Contract
 from common.errors import InputError, nearest
-from common.methods import fedlpa, gcd, local_infomap, local_only, simgcd
+from common.methods import fedlog, fedlpa, gcd, graph, graph_baselines, local_infomap, local_only, simgcd
 from common.methods.options import Options
 from common.methods.schedule import RoundPlan
 
@@ -31,6 +32,40 @@ class Method:
     server: str
     pooled: bool = False
     """Whether the method is no federation: a simulation then merges all sites into one."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Shared settings whose defaults differ for this method, by kebab-case key."""
+    simulation: str = "server_app.simulation:prepare_samples"
+    """``module:function`` that lays out a simulation's sites: (config, files, overwrite) -> resolved config."""
+    site_data: str = "client_app.sitedata:load_samples"
+    """``module:function`` that reads a site's data: (site, config) -> SiteData."""
+    results: str = "server_app.results.discovery"
+    """Module that scores the delivery and makes the final scores and model (``server_app.results``)."""
+
+
+def _graph_method(
+    name: str,
+    summary: str,
+    options: type[Options],
+    contract: Callable[["RunConfig"], Contract],
+    client: str,
+    server: str,
+    rounds: int,
+) -> Method:
+    """An entry of a method on graphs: they share the schedule and the hooks."""
+    return Method(
+        name=name,
+        summary=summary,
+        options=options,
+        rounds=lambda config: config.rounds,
+        plan=graph.plan,
+        contract=contract,
+        client=client,
+        server=server,
+        defaults={"rounds": rounds, "clients": 3},
+        simulation="server_app.graph_simulation:prepare_graphs",
+        site_data="client_app.graphs.sitedata:load_graph_data",
+        results="server_app.results.graphs",
+    )
 
 
 METHODS: dict[str, Method] = {
@@ -97,6 +132,42 @@ METHODS: dict[str, Method] = {
             server="server_app.methods.fedlpa:FedLPAServer",
             pooled=True,
         ),
+        _graph_method(
+            "fedlog",
+            "FedLoG: graphs and tables; condensed synthetic data against local overfitting",
+            fedlog.FedLoGOptions,
+            fedlog.contract,
+            "client_app.methods.fedlog",
+            "server_app.methods.fedlog:FedLoGServer",
+            rounds=60,
+        ),
+        _graph_method(
+            "graph-local",
+            "graph baseline: every site trains a GraphSAGE on its own; nothing is shared",
+            graph.BaselineOptions,
+            graph_baselines.local_contract,
+            "client_app.methods.graph_local",
+            "server_app.methods.graph_baselines:GraphLocalServer",
+            rounds=100,
+        ),
+        _graph_method(
+            "graph-fedavg",
+            "graph baseline: FedAvg of a GraphSAGE, scored before and after averaging",
+            graph.BaselineOptions,
+            graph_baselines.averaged_contract,
+            "client_app.methods.graph_fedavg",
+            "server_app.methods.graph_baselines:GraphFedAvgServer",
+            rounds=100,
+        ),
+        _graph_method(
+            "graph-fedprox",
+            "graph baseline: FedProx of a GraphSAGE, scored as graph-fedavg is",
+            graph.FedProxOptions,
+            graph_baselines.averaged_contract,
+            "client_app.methods.graph_fedavg",
+            "server_app.methods.graph_baselines:GraphFedAvgServer",
+            rounds=100,
+        ),
     )
 }
 
@@ -110,3 +181,10 @@ def get_method(name: str) -> Method:
     if name not in METHODS:
         raise InputError(f"unknown method '{name}'; {nearest(name, METHODS)}")
     return METHODS[name]
+
+
+def load_hook(reference: str) -> Any:
+    """The function that ``module:name`` names, or the module where no name is given."""
+    module, _, name = reference.partition(":")
+    found = importlib.import_module(module)
+    return getattr(found, name) if name else found

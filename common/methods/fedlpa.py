@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from common.contract import Contract
-from common.methods.options import AlignmentOptions, DiscoveryOptions, TrainingOptions
+from common.methods.options import AlignmentOptions, DiscoveryOptions, PhaseOptions, TrainingOptions
 from common.methods.records import (
     CATALOGUE,
     COMMON_METRICS,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from common.config import RunConfig
 
 
-class FedLPAOptions(TrainingOptions, DiscoveryOptions, AlignmentOptions):
+class FedLPAOptions(TrainingOptions, PhaseOptions, DiscoveryOptions, AlignmentOptions):
     """Settings of FedLPA; the defaults are the recipe of METHODS 1.8, the paper's forms are switches."""
 
     rediscover_every: int = Field(5, ge=1, description="R: rounds between discoveries")

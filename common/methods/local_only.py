@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from common.contract import Contract
-from common.methods.options import AlignmentOptions, DiscoveryOptions, TrainingOptions
+from common.methods.options import AlignmentOptions, DiscoveryOptions, PhaseOptions, TrainingOptions
 from common.methods.records import PLAIN_METRICS, TRUTH, truth_specs
 from common.methods.schedule import RoundPlan, plan_round
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from common.config import RunConfig
 
 
-class LocalOnlyOptions(TrainingOptions, DiscoveryOptions, AlignmentOptions):
+class LocalOnlyOptions(TrainingOptions, PhaseOptions, DiscoveryOptions, AlignmentOptions):
     """FedLPA's settings without those of its exchange."""
 
     rediscover_every: int = Field(5, ge=1, description="R: rounds between discoveries")

@@ -25,12 +25,10 @@ class Options(BaseModel):
 class TrainingOptions(Options):
     """Local training of the representation."""
 
-    warmup_rounds: int | None = Field(None, ge=0, description="rounds of warm-up; unset: 60 % of the rounds that train")
     local_epochs: int = Field(2, ge=1, le=100, description="passes over a site's samples in a round")
     batch_size: int = Field(64, ge=2, le=65536)
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="sgd: momentum 0.9, as in SimGCD")
-    learning_rate: float = Field(1e-3, gt=0, le=10, description="warm-up peak; cosine over twice the warm-up")
-    refine_learning_rate: float = Field(5e-4, gt=0, le=10, description="peak after the warm-up; cosine")
+    learning_rate: float = Field(1e-3, gt=0, le=10, description="peak; FedLPA: of the warm-up")
     pretrained_rate: float = Field(
         0.1, ge=0, le=1, description="learning rate of a pretrained model's blocks, as a share of the others'"
     )
@@ -47,6 +45,13 @@ class TrainingOptions(Options):
     neighbours: int = Field(10, ge=1, le=1000, description="k of the mutual nearest neighbours")
     augmentation: float = Field(0.6, ge=0, le=3, description="strength of the random views; 0: none")
     flip: bool = Field(False, description="views of images may be mirrored left to right")
+
+
+class PhaseOptions(Options):
+    """Warm-up first, then refinement."""
+
+    warmup_rounds: int | None = Field(None, ge=0, description="rounds of warm-up; unset: 60 % of the rounds that train")
+    refine_learning_rate: float = Field(5e-4, gt=0, le=10, description="peak after the warm-up; cosine")
 
 
 class DiscoveryOptions(Options):

@@ -47,6 +47,7 @@ COMMON_METRICS = {
     "stability": ScalarSpec(-1.0, 1.0),
     "silhouette": ScalarSpec(-1.0, 1.0),
     "tiny-share": UNIT,
+    "prior-drift": UNIT,
 }
 """Scalars that a client may report, with their ranges; METHODS 1.6 and DESIGN's wire contract."""
 
@@ -60,7 +61,10 @@ def weight_specs(config: "RunConfig", head_rows: int) -> dict[str, ArraySpec]:
     from common.models import build_network, travelling
 
     network = build_network(config, head_rows)
-    return {name: ArraySpec("float32", tuple(tensor.shape)) for name, tensor in travelling(network).items()}
+    return {
+        name: ArraySpec(str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
+        for name, tensor in travelling(network).items()
+    }
 
 
 def catalogue_specs(width: int, seen: int) -> dict[str, ArraySpec]:

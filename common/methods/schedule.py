@@ -1,10 +1,10 @@
 """Which round does what. Both sides compute the same plan from the configuration and the round number."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-Phase = Literal["preparation", "warm-up", "discovery", "refinement", "closing", "delivery"]
+Phase = Literal["preparation", "warm-up", "discovery", "refinement", "closing", "delivery", "training"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,23 @@ def cosine(step: int, steps: int, peak: float, floor: float = 1e-5) -> float:
     """Cosine decay from ``peak`` at step 0 to ``floor`` at step ``steps``; flat where the peak is lower still."""
     low = min(floor, peak)
     return low + (peak - low) * 0.5 * (1 + math.cos(math.pi * step / max(1, steps)))
+
+
+def plan_training(number: int, rounds: int, *, prepare: bool, learning_rate: float) -> RoundPlan:
+    """The plan of a method without discovery: it trains in every round but the last, one cosine over all of them."""
+    plan = plan_round(
+        number,
+        rounds,
+        prepare=prepare,
+        warmup_rounds=rounds,
+        rediscover_every=rounds + 1,
+        learning_rate=learning_rate,
+        refine_learning_rate=learning_rate,
+    )
+    if not plan.train:
+        return plan
+    first = 2 if prepare and rounds >= 3 else 1
+    return replace(plan, learning_rate=cosine(number - first, rounds - first, learning_rate))
 
 
 def plan_round(

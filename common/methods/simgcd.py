@@ -8,7 +8,7 @@ from common.contract import Contract
 from common.methods.known_categories import told_categories
 from common.methods.options import AlignmentOptions, TrainingOptions
 from common.methods.records import COMMON_METRICS, TRUTH, WEIGHTS, truth_specs, weight_specs
-from common.methods.schedule import RoundPlan, plan_round
+from common.methods.schedule import RoundPlan, plan_training
 
 if TYPE_CHECKING:
     from common.config import RunConfig
@@ -44,16 +44,8 @@ def head_rows(config: "RunConfig") -> int:
 
 def plan(config: "RunConfig", number: int) -> RoundPlan:
     """Preparation (vectors only), then training in every round but the last, which scores."""
-    options = options_of(config)
-    return plan_round(
-        number,
-        config.rounds,
-        prepare=config.kind == "vectors",
-        warmup_rounds=config.rounds if options.warmup_rounds is None else options.warmup_rounds,
-        rediscover_every=config.rounds + 1,
-        learning_rate=options.learning_rate,
-        refine_learning_rate=options.refine_learning_rate,
-    )
+    rate = options_of(config).learning_rate
+    return plan_training(number, config.rounds, prepare=config.kind == "vectors", learning_rate=rate)
 
 
 def contract(config: "RunConfig") -> Contract:

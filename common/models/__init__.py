@@ -1,9 +1,8 @@
 """Networks behind one small interface; importing this package loads torch."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -52,7 +51,7 @@ def build_network(config: "RunConfig", head_rows: int) -> Network:
         return Network(Adapter(d_in), head_rows, d_in=d_in)
 
 
-def restore_network(config: "RunConfig", weights: Mapping[str, NDArray[np.float32]]) -> Network:
+def restore_network(config: "RunConfig", weights: Mapping[str, NDArray[Any]]) -> Network:
     """The network of a resolved configuration with the given travelling tensors.
 
     Raises:

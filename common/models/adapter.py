@@ -40,6 +40,7 @@ def standardise(x: Tensor, mean: Tensor, square: Tensor) -> Tensor:
     The fixed length keeps dropout and noise of the views in proportion whatever the input's units.
     """
     std = (square - mean**2).clamp_min(0).sqrt()
-    unit = (x.to(torch.float32) - mean) / torch.where(std > 1e-6 * (1 + mean.abs()), std, torch.ones_like(std))
+    usable = std > 1e-7 * (1 + mean.abs())
+    unit = ((x.to(mean.dtype) - mean) / torch.where(usable, std, torch.ones_like(std))).to(torch.float32)
     scaled: Tensor = nn.functional.normalize(unit, dim=1) * (x.shape[1] ** 0.5 / 4)
     return scaled

@@ -32,8 +32,9 @@ class Network(nn.Module):
         self.register_buffer("feature_mean", torch.zeros(d))
         self.vectors = d_in is not None
         if d_in is not None:
-            self.register_buffer("input_mean", torch.zeros(d_in))
-            self.register_buffer("input_square", torch.ones(d_in))
+            # In float64: the variance is a difference of the two, and dates or ids are large against their spread.
+            self.register_buffer("input_mean", torch.zeros(d_in, dtype=torch.float64))
+            self.register_buffer("input_square", torch.ones(d_in, dtype=torch.float64))
 
     @property
     def width(self) -> int:

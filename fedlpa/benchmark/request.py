@@ -36,6 +36,24 @@ QUICK = {"rows": 400, "rounds": 5}
 QUICK_CLIENTS = 3
 
 
+def read_names(text: str) -> tuple[str, ...] | None:
+    """ "a, b" -> ("a", "b"); None where there are none."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip())) or None
+
+
+def read_seeds(text: str) -> tuple[int, ...] | None:
+    """ "0,1,2" -> (0, 1, 2); None where there are none.
+
+    Raises:
+        InputError: something else than whole numbers from 0 up.
+    """
+    names = read_names(text)
+    for name in names or ():
+        if not name.isdecimal():
+            raise InputError(f"seed '{name}' is not a whole number from 0 up; write for example --seeds 0,1,2.")
+    return None if names is None else tuple(dict.fromkeys(int(name) for name in names))
+
+
 def shared_folder() -> Path:
     """Where the shared data sets are expected."""
     return Path(os.environ.get("FEDLPA_SHARED_DATA", "../shared/data"))

@@ -3,12 +3,12 @@
 import os
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from common.errors import RunFailedError
+from common.errors import InputError, RunFailedError
 from common.files import write_json, write_text
 from fedlpa.benchmark.cells import Cell, Command, Result, run_cells
 from fedlpa.benchmark.chart import write_chart
@@ -57,7 +57,8 @@ def run_suite(suite: Suite, out: Path, *, quick: bool = False, command: Command 
     """
     with CellsView(suite.cells) as view:
         results = run_cells(suite.cells, out / "cells", view, command)
-    measured = [(result, _measure(suite, result)) for result in results]
+    measured = [_measure(suite, result) for result in results]
+    results = [result for result, _ in measured]
     rows = summarise([(result.cell.labels, measures) for result, measures in measured])
     sections = suite.sections(rows)
     text = _page(suite, sections, results)
@@ -74,8 +75,15 @@ def run_suite(suite: Suite, out: Path, *, quick: bool = False, command: Command 
     return text
 
 
-def _measure(suite: Suite, result: Result) -> Measures | None:
-    return None if result.status == "failed" else suite.measures(result)
+def _measure(suite: Suite, result: Result) -> tuple[Result, Measures | None]:
+    """What a cell came to; one whose files cannot be judged has failed, and the others go on."""
+    if result.status == "failed":
+        return result, None
+    try:
+        return result, suite.measures(result)
+    except (InputError, OSError, ValueError, LookupError, TypeError) as error:
+        why = f"it ran, but cannot be judged ({type(error).__name__}: {error})"
+        return replace(result, status="failed", error=why), None
 
 
 def _page(suite: Suite, sections: list[Section], results: list[Result]) -> str:

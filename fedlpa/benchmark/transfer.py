@@ -44,8 +44,8 @@ def judged_elsewhere(run: Path) -> dict[str, float | None]:
     matching = _matching(sites, classes)
     if not _has_categories(run) or not matching:
         return {}
-    home = [_correct(_own_predictions(site), site.true, matching, classes) for site in sites]
-    without = [_correct(_predicted(run, site.data, "uniform"), site.true, matching, classes) for site in sites]
+    home = [_correct(_own_predictions(site), site.true, matching) for site in sites]
+    without = [_correct(_predicted(run, site.data, "uniform"), site.true, matching) for site in sites]
     abroad, missing = [], []
     for here, judge in enumerate(sites):
         for there, other in enumerate(sites):
@@ -67,7 +67,7 @@ def newcomer(run: Path) -> dict[str, float | None]:
         return {}
     return {
         f"newcomer_{prior}": _mean(
-            [_correct(_predicted(run, site.data, prior), site.true, matching, classes) for site in held_out]
+            [_correct(_predicted(run, site.data, prior), site.true, matching) for site in held_out]
         )
         for prior in ("uniform", "adapt")
     }
@@ -127,9 +127,7 @@ def _predicted(run: Path, data: Dataset, prior: str) -> list[str]:
         return predict(run / "model", str(path), Path(folder) / "predictions.parquet", prior=prior).categories
 
 
-def _correct(
-    predicted: list[str], true: NDArray[np.int64], matching: dict[str, int], classes: dict[str, int]
-) -> NDArray[np.bool_]:
+def _correct(predicted: list[str], true: NDArray[np.int64], matching: dict[str, int]) -> NDArray[np.bool_]:
     said = np.array([matching.get(category, -1) for category in predicted], dtype=np.int64)
     result: NDArray[np.bool_] = said == true
     return result

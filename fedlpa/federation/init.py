@@ -72,6 +72,7 @@ def add_site(folder: Path, name: str) -> Path:
     if target.exists():
         raise InputError(f"{target} already exists; choose another name.")
     target.mkdir(mode=0o700)
+    (target / "state").mkdir(mode=0o700)
     write_text(target / "site.toml", templates.site_toml(name, load_site_config(example).server, installed_hash()))
     for file in ("policy.yaml", "ca.crt", "run.toml"):
         if (example.parent / file).exists():
@@ -122,6 +123,7 @@ def _write(folder: Path, host: str, sites: tuple[str, ...], port: int, control_p
     for name in ("ca", "server", "server/sites", "sites"):
         (folder / name).mkdir()
     (folder / "ca").chmod(0o700)
+    (folder / "server" / "state").mkdir(mode=0o700)
     write_authority(folder / "ca")
     write_server_certificate(folder / "server", folder / "ca", (host,))
     shutil.copyfile(folder / "ca" / "ca.crt", folder / "server" / "ca.crt")
@@ -132,6 +134,7 @@ def _write(folder: Path, host: str, sites: tuple[str, ...], port: int, control_p
     for name in sites:
         site = folder / "sites" / name
         site.mkdir(mode=0o700)
+        (site / "state").mkdir(mode=0o700)
         shutil.copyfile(write_site_keys(site), folder / "server" / "sites" / f"{name}.pub")
         shutil.copyfile(folder / "ca" / "ca.crt", site / "ca.crt")
         write_text(site / "site.toml", templates.site_toml(name, address, approved))

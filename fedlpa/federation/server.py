@@ -12,6 +12,7 @@ from common.errors import InputError, RunFailedError
 from fedlpa.children import Backoff, flower_environment, last_words, start, stop
 from fedlpa.federation.control import NoServerError, control, nodes, read_public_key, register, unregister
 from fedlpa.federation.server_config import ServerConfig
+from fedlpa.health import touch
 
 Say = Callable[[str], None]
 LOG = "server.log"
@@ -44,12 +45,14 @@ def serve(config: ServerConfig, say: Say) -> None:
                 child, ready = start_superlink(config), False
             elif child.poll() is not None:
                 pause = backoff.next()
-                say(f"the SuperLink ended ({last_words(config.state / LOG)}); starting it again in {pause:g} s")
+                told = last_words(config.state / LOG, child.returncode)
+                say(f"the SuperLink ended ({told}); starting it again in {pause:g} s")
                 _sleep(pause, stopping)
                 child = None
                 continue
             try:
                 changes = follow_keys(config)
+                touch(config.state)
                 if not ready:
                     ready = True
                     say(f"ready: sites connect to port {config.port}, runs are submitted on {config.control}")

@@ -17,6 +17,7 @@ from common.errors import InputError, RunFailedError
 from common.files import write_atomically
 from fedlpa.children import Backoff, flower_environment, free_port, last_words, start, stop
 from fedlpa.federation.bundle import installed_hash
+from fedlpa.health import touch
 from fedlpa.sites.approval import HOW
 from fedlpa.sites.connection import check_connection, load_key
 
@@ -63,6 +64,8 @@ class _Pair:
             while not self.stopping:
                 self._keep_node()
                 self._keep_worker()
+                if self.node is not None and self.node.poll() is None:
+                    touch(self.config.state)
                 self._sleep(0.5)
         finally:
             stop(self.worker, 2.0)
@@ -75,7 +78,7 @@ class _Pair:
             stop(self.worker, 2.0)
             self.worker = None
             pause = self.falls.next()
-            told = last_words(self.config.state / LOG, 1)
+            told = last_words(self.config.state / LOG, self.node.returncode)
             self.say(f"the SuperNode ended ({told}); starting it again in {pause:g} s")
             self._sleep(pause)
         self.node = None

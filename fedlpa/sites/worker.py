@@ -6,8 +6,11 @@ are the same. It takes on ClientApp messages only, so the SuperNode has no other
 """
 
 import logging
+import os
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +27,8 @@ log = logging.getLogger("fedlpa.site")
 NOT_APPROVED = 403
 """Error code of a site that was sent an application it has not approved."""
 POLL = 0.5
+BEAT, PATIENCE = 4.0, 3
+"""Seconds between two heartbeats; how many may be refused before the message is given up."""
 RENEW = 75
 """Exit status with which the worker asks to be started afresh, on code that has changed meanwhile."""
 
@@ -82,7 +87,7 @@ def _next_task(address: str, secret: bytes) -> str:
 def _work(source: Path, running: str, address: str, token: str) -> bool:
     """Answer one message; returns whether it was the last of its run."""
     from flwr.common.constant import SubStatus
-    from flwr.supercore.heartbeat import HeartbeatSender, make_task_heartbeat_fn_http
+    from flwr.supercore.heartbeat import make_task_heartbeat_fn_http
     from flwr.supercore.interceptors import RuntimeTokenHttpInterceptor, RuntimeVersionHttpInterceptor
     from flwr.supercore.retry import make_simple_http_retry_invoker
     from flwr.supercore.runtime import RuntimeHttpClient
@@ -98,8 +103,9 @@ def _work(source: Path, running: str, address: str, token: str) -> bool:
         ],
         retry_invoker=make_simple_http_retry_invoker(),
     )
-    heartbeat = HeartbeatSender(make_task_heartbeat_fn_http(client))
-    heartbeat.start()
+    done = threading.Event()
+    beat = make_task_heartbeat_fn_http(client)
+    threading.Thread(target=_keep_claim, args=(beat, done), daemon=True).start()
     try:
         message, context, _, fab = pull_task_input(client)
         reply = _answer(source, running, fab.content, message, context)
@@ -107,8 +113,22 @@ def _work(source: Path, running: str, address: str, token: str) -> bool:
         push_task_output(client, context, SubStatus.COMPLETED, "")
         return message.metadata.message_type == "train.deliver"
     finally:
-        heartbeat.stop()
+        done.set()
         client.close()
+
+
+def _keep_claim(beat: Callable[[], bool], done: threading.Event) -> None:
+    """Tell the SuperNode that the message is being worked on; once it no longer wants to know, stop working."""
+    import httpx
+
+    refused = 0
+    while not done.wait(BEAT):
+        try:
+            refused = 0 if beat() else refused + 1
+        except httpx.HTTPError:
+            refused += 1
+        if refused >= PATIENCE and not done.is_set():
+            os._exit(RENEW)
 
 
 def _answer(source: Path, running: str, bundle: bytes, message: "Message", context: "Context") -> "Message":

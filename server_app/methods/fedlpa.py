@@ -30,6 +30,7 @@ class FedLPAServer:
         self.options = options_of(config)
         self._weights = initial_weights(config, len(config.seen_classes))
         self._catalogue: Catalogue | None = None
+        self._centre: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
         self._own: dict[str, NDArray[np.int64]] = {}
         self._curve: tuple[float, ...] | None = None
         self._next_number = 1
@@ -100,11 +101,15 @@ class FedLPAServer:
         catalogue = matched.catalogue
         if self._catalogue is not None:
             catalogue, self._next_number = keep_numbers(
-                catalogue, self._catalogue, self._next_number, self.options.match_threshold
+                catalogue,
+                self._catalogue,
+                self._next_number,
+                self.options.match_threshold,
+                centres=(centre, self._centre),
             )
         else:
             self._next_number = int(catalogue.numbers.max(initial=0)) + 1
-        self._catalogue = catalogue
+        self._catalogue, self._centre = catalogue, centre
         ends = np.cumsum([len(self._rows[site]["names"]) for site in sites])
         self._own = dict(zip(sites, np.split(matched.category, ends[:-1]), strict=True))
 
@@ -128,10 +133,11 @@ class FedLPAServer:
 
     def _outcome(self, plan: RoundPlan) -> Outcome:
         k = len(self._catalogue) if self._catalogue is not None else None
-        if not self._counts:
+        rows = {site: len(own) for site, own in self._own.items()} if plan.discover else {}
+        counts = {site: c for site, c in self._counts.items() if len(c) >= rows.get(site, 0)}
+        if not counts:
             return Outcome({}, k, self._concepts)
         scores: dict[str, Any] = {}
-        counts = self._counts
         if plan.discover:
             scores["concepts"] = score_dict(local_scores(counts, self.config))
             if self._catalogue is not None:
@@ -170,6 +176,7 @@ class FedLPAServer:
         arrays: dict[str, NDArray[Any]] = {f"weights/{name}": value for name, value in self._weights.items()}
         if self._catalogue is not None:
             arrays |= {f"catalogue/{name}": value for name, value in self._catalogue.arrays().items()}
+            arrays["centre"] = self._centre
         arrays |= {f"own/{site}": value for site, value in self._own.items()}
         return Snapshot(arrays, {"curve": self._curve, "next-number": self._next_number})
 
@@ -184,6 +191,7 @@ class FedLPAServer:
         self._weights = part("weights/")
         catalogue = part("catalogue/")
         self._catalogue = Catalogue.from_arrays(catalogue) if catalogue else None
+        self._centre = snapshot.arrays.get("centre", self._centre)
         self._own = part("own/")
         curve = snapshot.values["curve"]
         self._curve = None if curve is None else tuple(curve)

@@ -84,3 +84,17 @@ def test_a_file_that_changes_is_read_again(tmp_path):
     write_dataset(_dataset(("dog", None, "dog", None)), site.data)
     os.utime(site.data, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
     assert load_site_data(site, CONFIG).labels.tolist() == [0, -1, 0, -1]
+
+
+def test_a_real_site_holds_out_a_share_of_its_labels_the_same_ones_every_time():
+    from client_app.sitedata import _hold_out
+
+    ids = tuple(f"patient-{i}" for i in range(60))
+    labels = np.where(np.arange(60) % 3 == 0, -1, np.arange(60) % 3)
+    rows = _hold_out(ids, labels, 0.1)
+    assert len(rows) == 4
+    assert (labels[rows] >= 0).all()
+    order = np.random.default_rng(0).permutation(60)
+    again = _hold_out(tuple(ids[i] for i in order), labels[order], 0.1)
+    assert {ids[i] for i in rows} == {ids[order[i]] for i in again}
+    assert not len(_hold_out(ids, labels, 0.0))

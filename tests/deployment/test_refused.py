@@ -78,7 +78,7 @@ def test_flower_refuses_the_key_of_a_stranger_too(federation: Federation, strang
     (stranger / "site.key").unlink()
     certificates.write_site_keys(stranger)
     config = load_site_config(stranger / "site.toml")
-    config.state.mkdir()
+    config.state.mkdir(exist_ok=True)
     (config.state / "runtime.secret").write_bytes(b"secret")
     program = str(Path(sys.executable).parent / "flower-supernode")
     import os

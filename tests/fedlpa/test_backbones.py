@@ -14,20 +14,18 @@ from PIL import Image
 from safetensors.numpy import load_file
 from sklearn.datasets import load_digits
 
+from common.config import make_config
+from common.errors import InputError
+from fedlpa.predict import predict
+from server_app.run_files import RunFiles
+from server_app.simulation import prepare_simulation
+
 pytest.importorskip("transformers", reason="the extra 'backbones' is not installed")
 
 
 def fedlpa(*arguments, cwd=None):
     command = [str(Path(sys.executable).parent / "fedlpa"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=cwd)
-
-
-def refused(done, *words):
-    assert done.returncode == 2, (done.stdout, done.stderr)
-    sentence = " ".join(done.stderr.split())
-    assert "Traceback" not in sentence
-    for word in words:
-        assert word in sentence, sentence
 
 
 @pytest.fixture(scope="module")
@@ -64,39 +62,38 @@ def test_the_model_folder_holds_what_was_trained_and_names_the_backbone(world):
 
 def test_predict_finds_the_backbone_where_it_was_or_where_it_is_said_to_be(world, tmp_path):
     model, data = world / "run" / "model", world / "digits.parquet"
-    done = fedlpa("predict", "--model", model, "--data", data, "--out", tmp_path / "a.parquet")
-    assert done.returncode == 0, done.stderr
     shutil.copytree(world / "tiny", tmp_path / "moved")
     flags = ["--backbone", tmp_path / "moved", "--out", tmp_path / "b.parquet"]
     done = fedlpa("predict", "--model", model, "--data", data, *flags)
     assert done.returncode == 0, done.stderr
+    predict(model, str(data), tmp_path / "a.parquet")
     one, two = pd.read_parquet(tmp_path / "a.parquet"), pd.read_parquet(tmp_path / "b.parquet")
     pd.testing.assert_frame_equal(one, two)
     assert len(one) == 150
 
 
 def test_predict_refuses_another_backbone_and_one_that_is_gone(world, make_backbone, tmp_path):
-    model, data, out = world / "run" / "model", world / "digits.parquet", tmp_path / "p.parquet"
+    model, data, out = world / "run" / "model", str(world / "digits.parquet"), tmp_path / "p.parquet"
     make_backbone(tmp_path / "other", seed=1)
-    common = ["predict", "--model", model, "--data", data, "--out", out]
-    refused(fedlpa(*common, "--backbone", tmp_path / "other"), "is another backbone than the run's")
-    refused(fedlpa(*common, "--backbone", tmp_path / "none"), "does not exist")
+    with pytest.raises(InputError, match="is another backbone than the run's"):
+        predict(model, data, out, backbone=str(tmp_path / "other"))
+    with pytest.raises(InputError, match="does not exist"):
+        predict(model, data, out, backbone=str(tmp_path / "none"))
     assert not out.exists()
 
 
 @pytest.mark.parametrize(
-    ("model", "words"),
+    ("model", "said"),
     [
-        ("convnte", ["unknown model 'convnte'", "did you mean 'convnet'?"]),
-        ("./digits.parquet", ["does not exist"]),
-        ("./run", ["is not a model", "config.json"]),
+        ("convnte", "unknown model 'convnte'; did you mean 'convnet'?"),
+        ("digits.parquet/", "does not exist"),
+        (".", "is not a model"),
     ],
 )
-def test_simulate_refuses_what_is_not_a_backbone(model, words, world):
-    (world / "run" / "config.json").rename(world / "run" / "kept.json")
-    try:
-        done = fedlpa("simulate", "--data", "digits.parquet", "--set", f"model={model}", "--out", "no", cwd=world)
-    finally:
-        (world / "run" / "kept.json").rename(world / "run" / "config.json")
-    refused(done, *words)
-    assert not (world / "no").exists()
+def test_a_simulation_refuses_what_is_not_a_backbone_before_it_writes(model, said, world, monkeypatch):
+    monkeypatch.chdir(world)
+    config = make_config({"data": "digits.parquet", "model": model, "clients": 2})
+    with pytest.raises(InputError) as error:
+        prepare_simulation(config, RunFiles(Path("no")), overwrite=False)
+    assert said in str(error.value)
+    assert not Path("no").exists()

@@ -137,13 +137,29 @@ def _catalogue(rows, numbers, names=None):
     return Catalogue(rows.astype(np.float32), names, numbers, np.full(len(rows), 9))
 
 
+def _keep(new, old, next_number, threshold, shift=0.0):
+    """Both seen from the origin; ``shift`` moves the old features and their centre alike."""
+    d = new.rows.shape[1]
+    centre = np.zeros(d, dtype=np.float32)
+    return keep_numbers(new, old, next_number, threshold, centres=(centre, centre + shift))
+
+
+def test_a_single_category_keeps_its_number_and_so_does_one_whose_company_changes():
+    """Centring on the rows themselves would send a lone row to the origin."""
+    rows, _ = _bundles([1] * 4, spread=0.0, d=6)
+    kept, _ = _keep(_catalogue(rows[:1], [1]), _catalogue(rows[:1], [7]), 8, 0.6)
+    assert kept.numbers.tolist() == [7]
+    kept, _ = _keep(_catalogue(rows[[2, 3]], [1, 2]), _catalogue(rows[[0, 1, 2]], [1, 7, 6]), 8, 0.6)
+    assert kept.numbers.tolist() == [6, 8]
+
+
 def test_numbers_follow_their_categories():
     rows, _ = _bundles([1] * 5, spread=0.05)
     moved = _unit(rows + 0.1 * np.random.default_rng(1).normal(size=rows.shape))
     order = np.array([3, 0, 4, 2, 1])
     old = _catalogue(rows, [0, 4, 7, 2, 1])
     new = _catalogue(moved[order], [1, 0, 2, 3, 4])
-    kept, next_number = keep_numbers(new, old, 8, 0.6)
+    kept, next_number = _keep(new, old, 8, 0.6)
     assert kept.numbers.tolist() == [2, 0, 1, 7, 4]
     assert next_number == 8
     np.testing.assert_array_equal(kept.rows, new.rows)
@@ -152,9 +168,9 @@ def test_numbers_follow_their_categories():
 def test_new_categories_get_fresh_numbers_and_old_ones_never_come_back():
     rows, _ = _bundles([1] * 6, spread=0.0, d=6)
     first = _catalogue(rows[:4], [1, 2, 3, 4])
-    second, next_number = keep_numbers(_catalogue(rows[[0, 1, 4]], [1, 2, 3]), first, 5, 0.6)
+    second, next_number = _keep(_catalogue(rows[[0, 1, 4]], [1, 2, 3]), first, 5, 0.6)
     assert second.numbers.tolist() == [1, 2, 5]
-    third, next_number = keep_numbers(_catalogue(rows[[5, 2, 0, 1]], [1, 2, 3, 4]), second, next_number, 0.6)
+    third, next_number = _keep(_catalogue(rows[[5, 2, 0, 1]], [1, 2, 3, 4]), second, next_number, 0.6)
     assert third.numbers.tolist() == [6, 7, 1, 2]
     assert next_number == 8
 
@@ -163,7 +179,7 @@ def test_seen_categories_have_no_number_and_lend_none():
     rows, _ = _bundles([1] * 3, spread=0.0)
     old = _catalogue(rows, [0, 1, 2])
     new = _catalogue(rows, [1, 2, 0])
-    kept, next_number = keep_numbers(new, old, 3, 0.6)
+    kept, next_number = _keep(new, old, 3, 0.6)
     assert kept.numbers.tolist() == [3, 1, 0]
     assert next_number == 4
 

@@ -65,3 +65,12 @@ def test_what_cancels_leaves_the_rest_in_any_order():
     values = [np.array([value], np.float32) for value in (1e20, 1.0, -1e20, 3.0)]
     for order in permutations(values):
         assert _mean([({"w": value}, 5) for value in order])["w"].tolist() == [1.0]
+
+
+def test_the_type_of_what_comes_in_is_kept():
+    mean = RunningMean()
+    mean.add({"wide": np.array([1e9 + 0.25]), "narrow": np.array([1], dtype=np.float32)}, 1)
+    result = mean.result()
+    assert result["wide"].dtype == np.float64
+    assert result["wide"][0] == 1e9 + 0.25
+    assert result["narrow"].dtype == np.float32

@@ -1,0 +1,6 @@
+"""FedLoG at an institution (METHODS 2): condense once, train on real nodes and everybody's slots, keep an own model."""
+
+from client_app.methods.fedlog.delivery import deliver
+from client_app.methods.fedlog.round import run_round
+
+__all__ = ["deliver", "run_round"]

@@ -11,7 +11,7 @@ from client_app.discovery.concepts import Concepts
 from client_app.task import Task
 from common.catalogue import Catalogue, category_labels, number_by_size
 from common.methods.fedlpa import options_of
-from common.methods.records import CATALOGUE
+from common.methods.records import CATALOGUE, MOST_CATEGORIES
 from common.similarity import centred
 
 OWN = "own"
@@ -57,8 +57,9 @@ class Categories:
 
 
 def sendable(concepts: Concepts, min_support: int) -> NDArray[np.int64]:
-    """The concepts with enough samples behind them for their rows to leave the site."""
-    return np.flatnonzero(concepts.counts >= min_support)
+    """The concepts with enough samples behind them for their rows to leave the site; the largest if too many."""
+    largest = np.argsort(-concepts.counts, kind="stable")[:MOST_CATEGORIES]
+    return np.sort(largest[concepts.counts[largest] >= min_support])
 
 
 def categories_of(task: Task, concepts: Concepts | None, z_ND: Tensor, centre_D: Tensor) -> Categories | None:

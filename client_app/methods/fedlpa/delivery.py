@@ -56,7 +56,7 @@ def _write(
         [labels[k] for k in category],
         categories.names[category] < 0,
         confidence,
-        task.data.labels,
+        task.data.known_labels,
         task.config.seen_classes,
     )
     write_predictions(task.site.folder / FILE, task.data.ids, names, novel, confidence)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from client_app.discovery.clcd import Calibration, calibrate, discover
 from client_app.discovery.concepts import Concepts
-from client_app.evaluation import health, seen_accuracy, truth_counts
+from client_app.evaluation import health, prior_drift, seen_accuracy, shares, truth_counts
 from client_app.methods.fedlpa.categories import Categories, categories_of, sendable
 from client_app.methods.fedlpa.memory import (
     recall_calibration,
@@ -74,7 +74,9 @@ def run_round(task: Task) -> Answer:
     metrics["discovery-seconds"] = time.perf_counter() - started
     categories = categories_of(task, concepts, z_ND, work.centre_D)
     if not task.plan.discover and categories is not None:
-        _count_truth(work, categories.nearest(z_ND), len(categories))
+        nearest = categories.nearest(z_ND)
+        _count_truth(work, nearest, len(categories))
+        _follow_prior(work, categories, nearest)
     if task.plan.train:
         alignment = _alignment(work, categories)
         losses = train(
@@ -150,6 +152,19 @@ def _discover(work: _Round) -> Concepts:
             work.records[STATISTICS] = category_statistics(work.z_ND, work.centre_D, concepts, sent)
     _count_truth(work, concepts.assigned, len(concepts), first=sent)
     return concepts
+
+
+def _follow_prior(work: _Round, categories: Categories, nearest: NDArray[np.int64]) -> None:
+    """How far the site's category shares moved since they were last looked at; the shares stay here."""
+    state = work.task.state
+    names = categories.labels(work.task.config.seen_classes)
+    now: dict[str, float] = {}
+    for name, share in zip(names, shares(nearest, len(categories)).tolist(), strict=True):
+        now[name] = now.get(name, 0.0) + share
+    before = state.values.get("prior")
+    if before is not None:
+        work.metrics["prior-drift"] = min(1.0, prior_drift(before, now))
+    state.update({}, {"prior": now})
 
 
 def _count_truth(work: _Round, predicted: NDArray[np.int64], k: int, first: NDArray[np.int64] | None = None) -> None:

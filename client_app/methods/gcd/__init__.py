@@ -103,7 +103,7 @@ def deliver(task: Task) -> Answer:
         [labels[c] for c in category],
         catalogue.names[category] < 0,
         confidence.cpu().numpy(),
-        data.labels,
+        data.known_labels,
         task.config.seen_classes,
     )
     write_predictions(task.site.folder / FILE, data.ids, named, novel, sure)

@@ -30,7 +30,7 @@ def run_round(task: Task) -> Answer:
     x = data.x
     if task.config.kind == "vectors":
         wide = x.double()
-        prepared = standardise(x, wide.mean(dim=0).float(), (wide**2).mean(dim=0).float())
+        prepared = standardise(x, wide.mean(dim=0), (wide**2).mean(dim=0))
     elif is_pretrained(task.config.model):
         prepared = build_network(task.config, 0).neighbour_input(x)
     else:
@@ -63,7 +63,7 @@ def run_round(task: Task) -> Answer:
         [labels[k] for k in concepts.assigned],
         concepts.names[concepts.assigned] < 0,
         probability[np.arange(len(z_ND)), concepts.assigned],
-        data.labels,
+        data.known_labels,
         task.config.seen_classes,
     )
     write_predictions(task.site.folder / FILE, data.ids, named, novel, sure)

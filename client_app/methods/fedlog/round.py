@@ -1,0 +1,66 @@
+"""One round of FedLoG at a site: score if due, train the shared and the own model, answer."""
+
+import numpy as np
+import torch
+
+from client_app.graphs.local import graph_data, make_network, site_tensors, train_locally, validation_accuracy
+from client_app.graphs.memory import recall_own, remember_own, tensors_of
+from client_app.graphs.scores import SEEN, score_predictors
+from client_app.graphs.training import slot_tensors, training_prior
+from client_app.methods.fedlog.predicting import personal, predictors
+from client_app.methods.fedlog.slots import known_slots, own_slots
+from client_app.task import Answer, Task
+from common.methods.fedlog import WANTED, options_of
+from common.methods.graph import is_scored
+from common.methods.records import TRUTH, WEIGHTS
+
+OWN_SEED = 7919
+"""Parts the own model's batches and dropout from the shared model's."""
+
+
+def run_round(task: Task) -> Answer:
+    """Answer one train message.
+
+    Returns:
+        the trained weights; the site's slots if the server asks for them; scalars; in benchmarks, now and then, the
+        counts of right predictions of the incoming model.
+    """
+    options, data = options_of(task.config), graph_data(task)
+    classes = len(task.config.seen_classes)
+    graph = site_tensors(task)
+    network = make_network(task, task.records[WEIGHTS], options.cosine_head)
+    own = None
+    if options.own_model:
+        own = make_network(task, recall_own(task.state, task.plan.round) or task.records[WEIGHTS], options.cosine_head)
+    slots = known_slots(task, graph)
+    metrics: dict[str, float | int | list[float]] = {
+        "samples": len(data),
+        "labelled": int(data.train.sum() + data.validation.sum()),
+        "slots": len(slots),
+    }
+    accuracy = validation_accuracy(data, personal(task, network, own)(graph, SEEN))
+    if accuracy is not None:
+        metrics["validation-accuracy"] = accuracy
+    records = {}
+    if is_scored(task.config, task.plan) and data.benchmark is not None:
+        records[TRUTH] = score_predictors(data, predictors(task, network, own), classes, str(graph.x_NF.device))
+    if options.share_slots and WANTED in task.records:
+        records |= own_slots(task, graph).records()
+    prior_C = training_prior(data.train_counts(classes), slots)
+    log_prior_C = torch.tensor(options.correction * np.log(np.maximum(prior_C, 1e-9)), dtype=torch.float32)
+    for model, seed in ((network, 0), (own, OWN_SEED)):
+        if model is not None:
+            losses = train_locally(
+                task,
+                model,
+                graph,
+                slots=slot_tensors(slots, graph.x_NF.device),
+                log_prior_C=log_prior_C,
+                slot_weight=options.slot_weight,
+                seed=seed,
+            )
+            if model is network:
+                metrics |= {f"loss-{name}": value for name, value in losses.items()}
+    if own is not None:
+        remember_own(task.state, own, task.plan.round)
+    return Answer({WEIGHTS: tensors_of(network), **records}, metrics)

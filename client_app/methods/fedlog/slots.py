@@ -1,0 +1,53 @@
+"""Which slots a site has: its own, made the same way in every round, and the federation's, kept once they came."""
+
+import zlib
+
+import numpy as np
+
+from client_app.graphs.condensation import condense
+from client_app.graphs.local import graph_data
+from client_app.graphs.neighbourhoods import GraphTensors
+from client_app.policy import load_policy
+from client_app.task import Task
+from common.methods.fedlog import options_of
+from common.methods.graph import features
+from common.slots import GROUPS, SLOTS, Slots, slots_from
+
+
+def own_slots(task: Task, graph: GraphTensors) -> Slots:
+    """The site's condensed training nodes. A policy's ``min-samples`` raises the smallest group."""
+    options, data = options_of(task.config), graph_data(task)
+    floor = options.min_group
+    if task.site.policy is not None:
+        floor = max(floor, load_policy(task.site.policy, task.config.method).min_samples)
+    return condense(
+        graph,
+        data.labels,
+        data.train,
+        np.random.default_rng([task.config.seed, zlib.crc32(task.site.name.encode())]),
+        group_size=options.group_size,
+        min_group=floor,
+        most=options.slots_per_class,
+        clip=options.slot_clip,
+        noise=options.slot_noise,
+    )
+
+
+def known_slots(task: Task, graph: GraphTensors) -> Slots:
+    """The federation's slots: as they just came, or as they were kept; before there are any, the site's own."""
+    if SLOTS in task.records:
+        _keep(task)
+        return slots_from(task.records, features(task.config))
+    arrays = task.state.arrays
+    if f"{SLOTS}.rows" in arrays:
+        records = {
+            kind: {n.removeprefix(f"{kind}."): a for n, a in arrays.items() if n.startswith(f"{kind}.")}
+            for kind in (SLOTS, GROUPS)
+        }
+        return slots_from(records, features(task.config))
+    return own_slots(task, graph)
+
+
+def _keep(task: Task) -> None:
+    arrays = {f"{kind}.{name}": array for kind in (SLOTS, GROUPS) for name, array in task.records[kind].items()}
+    task.state.update(arrays, {})

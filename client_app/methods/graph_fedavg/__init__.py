@@ -1,0 +1,60 @@
+"""Baselines ``graph-fedavg`` and ``graph-fedprox``: a GraphSAGE averaged over sites, scored before and after it."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from client_app.graphs.local import (
+    graph_data,
+    make_network,
+    plain,
+    site_tensors,
+    train_locally,
+    validation_accuracy,
+    write_classes,
+)
+from client_app.graphs.memory import recall_own, remember_own, tensors_of
+from client_app.graphs.neighbourhoods import GraphTensors, all_logits
+from client_app.graphs.scores import score_predictors
+from client_app.task import Answer, Task
+from common.methods.graph import baseline_options, is_scored
+from common.methods.graph_baselines import AVERAGED
+from common.methods.records import TRUTH, WEIGHTS
+from common.models.graph_sage import GraphSage
+
+
+def run_round(task: Task) -> Answer:
+    """Score the incoming model and the one of before averaging, train, answer with weights."""
+    graph = site_tensors(task)
+    network = make_network(task, task.records[WEIGHTS])
+    records, metrics = _judge(task, network, graph)
+    losses = train_locally(task, network, graph, proximal=baseline_options(task.config).proximal)
+    metrics |= {f"loss-{name}": losses[name] for name in ("total", "real")}
+    remember_own(task.state, network, task.plan.round)
+    return Answer({WEIGHTS: tensors_of(network), **records}, metrics)
+
+
+def deliver(task: Task) -> Answer:
+    """Write the site's predictions by the averaged model."""
+    graph = site_tensors(task)
+    network = make_network(task, task.records[WEIGHTS])
+    records, metrics = _judge(task, network, graph)
+    write_classes(task, all_logits(network, graph))
+    return Answer(records, metrics)
+
+
+def _judge(
+    task: Task, network: GraphSage, graph: GraphTensors
+) -> tuple[dict[str, Mapping[str, NDArray[np.int64]]], dict[str, float | int | list[float]]]:
+    data = graph_data(task)
+    metrics: dict[str, float | int | list[float]] = {"samples": len(data)}
+    accuracy = validation_accuracy(data, all_logits(network, graph))
+    if accuracy is not None:
+        metrics["validation-accuracy"] = accuracy
+    records: dict[str, Mapping[str, NDArray[np.int64]]] = {}
+    if is_scored(task.config, task.plan) and data.benchmark is not None:
+        before = make_network(task, recall_own(task.state, task.plan.round) or task.records[WEIGHTS])
+        judged = dict(zip(AVERAGED, (plain(network), plain(before)), strict=True))
+        records[TRUTH] = score_predictors(data, judged, len(task.config.seen_classes), str(graph.x_NF.device))
+    return records, metrics

@@ -1,0 +1,48 @@
+"""Baseline ``graph-local``: every site trains a GraphSAGE on its own; nothing is shared."""
+
+from client_app.graphs.local import (
+    graph_data,
+    make_network,
+    plain,
+    site_tensors,
+    train_locally,
+    validation_accuracy,
+    write_classes,
+)
+from client_app.graphs.memory import recall_own, remember_own
+from client_app.graphs.neighbourhoods import all_logits
+from client_app.graphs.scores import score_predictors
+from client_app.task import Answer, Task
+from common.methods.graph import is_scored
+from common.methods.graph_baselines import ALONE
+from common.methods.records import TRUTH
+
+
+def run_round(task: Task) -> Answer:
+    """Score if due, train, answer with scalars."""
+    return _work(task)
+
+
+def deliver(task: Task) -> Answer:
+    """Write the site's predictions by its own model."""
+    return _work(task)
+
+
+def _work(task: Task) -> Answer:
+    data, graph = graph_data(task), site_tensors(task)
+    network = make_network(task, recall_own(task.state, task.plan.round))
+    metrics: dict[str, float | int | list[float]] = {"samples": len(data)}
+    accuracy = validation_accuracy(data, all_logits(network, graph))
+    if accuracy is not None:
+        metrics["validation-accuracy"] = accuracy
+    records = {}
+    if is_scored(task.config, task.plan) and data.benchmark is not None:
+        classes = len(task.config.seen_classes)
+        records[TRUTH] = score_predictors(data, {ALONE[0]: plain(network)}, classes, str(graph.x_NF.device))
+    if task.plan.train:
+        losses = train_locally(task, network, graph)
+        metrics |= {f"loss-{name}": losses[name] for name in ("total", "real")}
+        remember_own(task.state, network, task.plan.round)
+    else:
+        write_classes(task, all_logits(network, graph))
+    return Answer(records, metrics)

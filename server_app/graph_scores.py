@@ -1,0 +1,42 @@
+"""Accuracies of graph methods from the sites' counts of right predictions (METHODS 2.5)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.config import RunConfig
+from common.methods.graph import COLUMNS
+
+GraphCounts = Mapping[str, NDArray[np.int64]]
+"""A site's ``correct`` [predictors, columns, C] and ``total`` [columns, C]."""
+
+
+def column_scores(counts: Mapping[str, GraphCounts], predictor: int) -> dict[str, float | None]:
+    """Accuracy of one predictor by column, every scored node of every site alike; None where nothing is scored."""
+    scores: dict[str, float | None] = {}
+    for c, column in enumerate(COLUMNS):
+        total = sum(int(each["total"][c].sum()) for each in counts.values())
+        right = sum(int(each["correct"][predictor, c].sum()) for each in counts.values())
+        scores[column] = right / total if total else None
+    return scores
+
+
+def all_scores(counts: Mapping[str, GraphCounts], predictors: tuple[str, ...], config: RunConfig) -> dict[str, Any]:
+    """The first predictor's columns; every predictor's under ``by_model``; the first's by site and by class."""
+    return {
+        **column_scores(counts, 0),
+        "by_model": {name: column_scores(counts, p) for p, name in enumerate(predictors)},
+        "by_site": {site: column_scores({site: each}, 0) for site, each in sorted(counts.items())},
+        "by_class": _by_class(counts, config.classes),
+    }
+
+
+def _by_class(counts: Mapping[str, GraphCounts], classes: tuple[str, ...]) -> dict[str, dict[str, float | None]]:
+    right = sum((each["correct"][0] for each in counts.values()), np.zeros((len(COLUMNS), len(classes)), np.int64))
+    total = sum((each["total"] for each in counts.values()), np.zeros((len(COLUMNS), len(classes)), np.int64))
+    return {
+        name: {column: float(right[c, k] / total[c, k]) if total[c, k] else None for c, column in enumerate(COLUMNS)}
+        for k, name in enumerate(classes)
+    }

@@ -1,0 +1,98 @@
+"""FedLoG at the server: average weights, and hand every site the union of all sites' slots once (METHODS 2.7)."""
+
+import logging
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.config import RunConfig
+from common.methods.fedlog import PREDICTORS, WANTED, options_of
+from common.methods.graph import features
+from common.methods.records import WEIGHTS
+from common.methods.schedule import RoundPlan
+from common.slots import GROUPS, SLOTS, Slots, join_slots, slots_from
+from server_app.method import Arrays, Outcome, Reply, Snapshot
+from server_app.methods.graph_baselines import GraphServer
+
+log = logging.getLogger("fedlpa.server")
+MODEL_PREFIX = "slots/"
+
+
+class FedLoGServer(GraphServer):
+    """Weights, the slots by site, and which sites have the current union."""
+
+    predictors = PREDICTORS
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__(config)
+        self._slots: dict[str, Slots] = {}
+        self._arrived: dict[str, Slots] = {}
+        self._informed: set[str] = set()
+
+    def _cosine(self) -> bool:
+        return options_of(self.config).cosine_head
+
+    def union(self) -> Slots | None:
+        """All sites' slots, in the order of their names; None before there are any."""
+        return join_slots([self._slots[site] for site in sorted(self._slots)]) if self._slots else None
+
+    def broadcast(self, plan: RoundPlan, site: str) -> tuple[dict[str, Arrays], tuple[float, ...] | None]:
+        """The averaged weights; the slots' union to a site that lacks it; a request for slots to one that owes them."""
+        records: dict[str, Arrays] = {WEIGHTS: self._weights}
+        if not options_of(self.config).share_slots:
+            return records, None
+        if site not in self._slots and plan.train:
+            records[WANTED] = {"round": np.array([plan.round], dtype=np.int64)}
+        union = self.union()
+        if union is not None and site not in self._informed:
+            records |= union.records()
+        return records, None
+
+    def fold(self, plan: RoundPlan, reply: Reply) -> None:
+        """Weights and counts as in FedAvg; slots wait for the end of the round, so that all sites get the same."""
+        super().fold(plan, reply)
+        if SLOTS in reply.records and GROUPS in reply.records:
+            self._arrived[reply.site] = slots_from(reply.records, features(self.config))
+        union = self.union()
+        if union is not None and reply.metrics.get("slots") == len(union):
+            self._informed.add(reply.site)
+
+    def finish_round(self, plan: RoundPlan) -> Outcome:
+        """Take in new slots; then everybody needs the union again."""
+        if self._arrived:
+            self._slots |= self._arrived
+            self._arrived = {}
+            self._informed = set()
+            log.info("slots of %d sites, %d in all", len(self._slots), sum(len(s) for s in self._slots.values()))
+        return super().finish_round(plan)
+
+    def snapshot(self) -> Snapshot:
+        """Weights, slots by site, informed sites."""
+        arrays = super().snapshot().arrays
+        for site, slots in self._slots.items():
+            for record, parts in slots.records().items():
+                arrays |= {f"site/{site}/{record}/{name}": value for name, value in parts.items()}
+        return Snapshot(arrays, {"informed": sorted(self._informed)})
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from a snapshot."""
+        super().restore(snapshot)
+        parts: dict[str, dict[str, dict[str, NDArray[Any]]]] = {}
+        for key, value in snapshot.arrays.items():
+            if key.startswith("site/"):
+                _, site, record, name = key.split("/")
+                parts.setdefault(site, {}).setdefault(record, {})[name] = value
+        self._slots = {site: slots_from(records, features(self.config)) for site, records in parts.items()}
+        self._informed = set(snapshot.values["informed"])
+
+    def beside_the_model(self) -> dict[str, NDArray[Any]]:
+        """The union of the slots, for an institution that joins later (``fedlpa site adapt``)."""
+        union = self.union()
+        if union is None:
+            return {}
+        return {
+            f"{MODEL_PREFIX}{record}/{name}": value
+            for record, parts in union.records().items()
+            for name, value in parts.items()
+        }

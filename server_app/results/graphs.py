@@ -1,0 +1,31 @@
+"""Results of the graph methods (METHODS 2.5)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from common.config import RunConfig
+from common.methods.graph import COLUMNS
+from common.methods.records import TRUTH
+from common.model_files import Model
+from server_app.graph_scores import all_scores
+from server_app.method import Reply, ServerMethod
+from server_app.methods.graph_baselines import GraphServer
+
+
+def final_model(config: RunConfig, method: ServerMethod) -> Model:
+    """The averaged weights and, under their own names, what else a joining institution needs."""
+    assert isinstance(method, GraphServer)
+    return Model(config, {**method.weights(), **method.beside_the_model()}, None)
+
+
+def delivery_scores(config: RunConfig, method: ServerMethod, replies: Mapping[str, Reply]) -> dict[str, Any]:
+    """Scores of the final models; empty outside benchmarks."""
+    assert isinstance(method, GraphServer)
+    counts = {site: reply.records[TRUTH] for site, reply in replies.items() if TRUTH in reply.records}
+    return all_scores(counts, method.predictors, config) if counts else {}
+
+
+def final_scores(config: RunConfig, history: list[dict[str, Any]], delivered: dict[str, Any]) -> dict[str, Any]:
+    """``final`` of ``metrics.json``: the columns of METHODS 2.5, and the same by model, by site and by class."""
+    nothing: dict[str, Any] = dict.fromkeys(COLUMNS)
+    return {**nothing, **delivered, "categories": history[-1]["categories"]}
