@@ -26,13 +26,14 @@ def apply_noise(incoming: Message, reply: Message, policy: Policy) -> float | No
     if policy.clip_norm is None or record is None or before is None:
         return None
     names = list(record)
-    arrays = [record[name].numpy().astype(np.float32) for name in names]
+    arrays = [record[name].numpy().copy() for name in names]
+    dtypes = [array.dtype for array in arrays]
     reference = [before[name].numpy() for name in names]
     if any(np.any(a != b) for a, b in zip(arrays, reference, strict=True)):
         compute_clip_model_update(arrays, reference, policy.clip_norm)
     if policy.noise_multiplier:
         add_gaussian_noise_inplace(arrays, policy.noise_multiplier * policy.clip_norm)
-    noisy = {name: Array(array.astype(np.float32)) for name, array in zip(names, arrays, strict=True)}
+    noisy = {name: Array(array.astype(dtype)) for name, array, dtype in zip(names, arrays, dtypes, strict=True)}
     reply.content[WEIGHTS] = ArrayRecord(noisy)
     return policy.clip_norm
 

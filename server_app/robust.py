@@ -58,4 +58,7 @@ class RobustAggregate:
             if self.kind != "median":
                 log.warning("%d updates are too few for %s with %d bad ones; their median is taken", n, self.kind, bad)
             joined = aggregate_median(self._results)
-        return {name: np.asarray(array, dtype=np.float32) for name, array in zip(self._names, joined, strict=True)}
+        return {
+            name: np.asarray(array, dtype=first.dtype)
+            for name, array, first in zip(self._names, joined, self._results[0][0], strict=True)
+        }

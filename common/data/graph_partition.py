@@ -59,10 +59,16 @@ def partition_graph(graph: Graph, clients: int, seed: int) -> tuple[ClientGraph,
     the rest is the seen graph, split 40/30/30 per class. Nodes without a label stay in the graphs and are in no mask.
 
     Raises:
-        InputError: too few nodes, labels or classes for that many clients.
+        InputError: too few nodes, communities, labels or classes for that many clients.
     """
     _check(graph, clients)
-    groups = balanced_groups(louvain_communities(graph, seed), clients + 1)
+    communities = louvain_communities(graph, seed)
+    if len(communities) <= clients:
+        raise InputError(
+            f"{graph.source} falls into {len(communities)} communities, too few for {clients} clients and a held-out "
+            "institution; ask for fewer clients, or give a partition with --set partition=DIR."
+        )
+    groups = balanced_groups(communities, clients + 1)
     rng = np.random.default_rng([seed, clients])
     order = rng.permutation(clients + 1)
     return cut_groups(graph, [groups[i] for i in order], seed)

@@ -28,18 +28,16 @@ class FedLoGOptions(GraphOptions):
     slot_clip: float | None = Field(None, gt=0, description="L2 norm a node is clipped to before it is condensed")
     slot_noise: float = Field(0.0, ge=0, description="standard deviation of noise on every entry of a slot")
     slot_weight: float = Field(1.0, ge=0, description="weight of the slots' loss; 0 trains without them")
-    tau: float | None = Field(
-        None, ge=0, le=10, description="strength of the prior correction in the loss; unset: 0.5 with the gate, else 1"
-    )
+    tau: float = Field(1.0, ge=0, le=10, description="strength of the prior correction in the loss; 0: none")
     own_model: bool = Field(True, description="train a model that is never averaged beside the shared one")
     gate: bool = Field(True, description="predict with the site's prior where a node's neighbourhood is known")
     gate_shift: float = Field(1.0, ge=-20, le=20, description="added to the gate's logit")
+    neighbour_prior: float | None = Field(
+        3.0,
+        gt=0,
+        description="pseudo-count of a node's own prior against its neighbours' classes; unset: they are mute",
+    )
     cosine_head: bool = Field(False, description="classify by the angle to each class's row")
-
-    @property
-    def correction(self) -> float:
-        """tau as it is used."""
-        return (0.5 if self.gate else 1.0) if self.tau is None else self.tau
 
 
 def options_of(config: "RunConfig") -> FedLoGOptions:

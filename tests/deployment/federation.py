@@ -117,7 +117,9 @@ class Federation:
 
     def run(self, out: Path, *arguments: str, seconds: float = 600) -> "subprocess.CompletedProcess[str]":
         """``fedlpa run`` to its end."""
-        return self.command("run", "--config", str(self.home / "run.toml"), "--out", str(out), *arguments, seconds=seconds)
+        return self.command(
+            "run", "--config", str(self.home / "run.toml"), "--out", str(out), *arguments, seconds=seconds
+        )
 
     def process(self, name: str, *words: str) -> psutil.Process | None:
         """The process below a started command whose command line holds all ``words``."""

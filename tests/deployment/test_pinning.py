@@ -47,9 +47,7 @@ def test_nothing_of_another_application_runs(
     federation: Federation, tmp_path: Path, change: Callable[[Files, Path], Files]
 ) -> None:
     marker = tmp_path / "it-ran"
-    files = {
-        name.relative_to(federation.code).as_posix(): name.read_bytes() for name in federation.code.rglob("*.py")
-    }
+    files = {name.relative_to(federation.code).as_posix(): name.read_bytes() for name in federation.code.rglob("*.py")}
     bundle = make_bundle(change(files, marker))
     before = {site: audit_lines(federation, site) for site in federation.sites}
     out = tmp_path / "out"

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,9 +13,7 @@ ROUNDS = 5
 
 
 @pytest.fixture(scope="module")
-def finished(
-    tmp_path_factory: pytest.TempPathFactory, code: Path, digits: Path
-) -> Iterator[tuple[Federation, Path, str]]:
+def finished(tmp_path_factory: pytest.TempPathFactory, code: Path, digits: Path) -> tuple[Federation, Path, str]:
     federation = Federation(
         tmp_path_factory.mktemp("run"), code, SITES, (f"rounds={ROUNDS}", "min-clients=3", "quorum-timeout=300")
     )
@@ -28,7 +25,7 @@ def finished(
     finally:
         federation.stop()
     assert told.returncode == 0, told.stdout + told.stderr + federation.told("server")
-    yield federation, out, told.stdout + told.stderr
+    return federation, out, told.stdout + told.stderr
 
 
 def test_writes_the_files_of_a_simulation(finished: tuple[Federation, Path, str]) -> None:

@@ -1,10 +1,11 @@
-"""FedLoG's predictions at a site: the averaged and the own model together, with the gate's prior (METHODS 2.7)."""
+"""FedLoG's predictions at a site: the averaged and the own model together, under a prior (METHODS 2.7)."""
 
 import torch
 from torch import Tensor
 
 from client_app.graphs.gate import FLOOR, gated_log_prior, home_prior
 from client_app.graphs.local import graph_data, plain
+from client_app.graphs.neighbour_prior import with_neighbours
 from client_app.graphs.neighbourhoods import GraphTensors, all_logits
 from client_app.graphs.scores import NEW, WHOLE, Predictor
 from client_app.task import Task
@@ -22,23 +23,36 @@ def predictors(task: Task, averaged: GraphSage, own: GraphSage | None) -> dict[s
 
 
 def personal(task: Task, averaged: GraphSage, own: GraphSage | None) -> Predictor:
-    """Mean of the two models' log probabilities; with the gate, plus the log prior where nodes are the site's.
+    """Mean of the two models' log probabilities, plus the log prior; with ``neighbour-prior``, refined by neighbours.
 
-    The held-out institution's nodes get no prior: nothing is known of them.
+    The held-out institution's nodes have a uniform prior and no labels: nothing is known of them.
     """
     options, data = options_of(task.config), graph_data(task)
-    counts_C = torch.from_numpy(data.train_counts(len(task.config.seen_classes)))
+    nodes = data.train_nodes
+    labels = torch.from_numpy(data.labels)[nodes]
 
     def predict(graph: GraphTensors, where: str) -> Tensor:
         scores = torch.log_softmax(all_logits(averaged, graph), dim=1)
         if own is not None:
             scores = (scores + torch.log_softmax(all_logits(own, graph), dim=1)) / 2
-        if not options.gate or where == NEW:
-            return scores
-        counts = counts_C.to(scores.device)
-        if where == WHOLE:
-            seen = torch.arange(len(graph), device=scores.device) < len(data)
-            return scores + gated_log_prior(graph, seen, counts, options.gate_shift)
-        return scores + torch.log(home_prior(counts) + FLOOR)
+        log_prior = _log_prior(task, graph, where, scores)
+        if options.neighbour_prior is None:
+            return scores + log_prior
+        if where == NEW:
+            return with_neighbours(graph, scores, log_prior, options.neighbour_prior)
+        known = (nodes.to(scores.device), labels.to(scores.device))
+        return with_neighbours(graph, scores, log_prior, options.neighbour_prior, *known)
 
     return predict
+
+
+def _log_prior(task: Task, graph: GraphTensors, where: str, scores_NC: Tensor) -> Tensor:
+    """[n, C], up to a constant a node."""
+    options, data = options_of(task.config), graph_data(task)
+    if not options.gate or where == NEW:
+        return torch.zeros_like(scores_NC)
+    counts_C = torch.from_numpy(data.train_counts(scores_NC.shape[1])).to(scores_NC.device)
+    if where == WHOLE:
+        seen = torch.arange(len(graph), device=scores_NC.device) < len(data)
+        return gated_log_prior(graph, seen, counts_C, options.gate_shift)
+    return torch.log(home_prior(counts_C) + FLOOR).expand_as(scores_NC)

@@ -47,7 +47,7 @@ def run_round(task: Task) -> Answer:
     if options.share_slots and WANTED in task.records:
         records |= own_slots(task, graph).records()
     prior_C = training_prior(data.train_counts(classes), slots)
-    log_prior_C = torch.tensor(options.correction * np.log(np.maximum(prior_C, 1e-9)), dtype=torch.float32)
+    log_prior_C = torch.tensor(options.tau * np.log(np.maximum(prior_C, 1e-9)), dtype=torch.float32)
     for model, seed in ((network, 0), (own, OWN_SEED)):
         if model is not None:
             losses = train_locally(

@@ -110,6 +110,11 @@ def test_what_cannot_be_cut_gets_one_sentence(change, told):
 def test_too_few_nodes_get_one_sentence():
     with pytest.raises(InputError, match="holds 240 nodes, too few for 60 clients"):
         partition_graph(_graph(), 60, seed=0)
+    clique = np.array([(a, b) for a in range(20) for b in range(20) if a != b]).T
+    labels = np.arange(20) % 2
+    whole = Graph(np.ones((20, 2), np.float32), clique, labels, ("a", "b"), tuple(map(str, range(20))), "g", {})
+    with pytest.raises(InputError, match="falls into 1 communities, too few"):
+        partition_graph(whole, 2, seed=0)
     one = Graph(np.ones((1, 2), np.float32), np.zeros((2, 0), np.int64), np.zeros(1, np.int64), ("a",), ("0",), "g", {})
     with pytest.raises(InputError, match="holds 1 node, too few"):
         partition_graph(one, 1, seed=0)

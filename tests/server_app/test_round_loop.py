@@ -1,0 +1,266 @@
+"""The round loop with sites that hang, lag, leave, come late, restart, or send updates far outside the others'."""
+
+import json
+import time
+from datetime import UTC, datetime
+from itertools import count
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from flwr.app import Error, Message
+
+from common.config import make_config
+from common.errors import RunFailedError
+from common.exchange import client_content, read_arrays, read_instruction
+from server_app.app import run
+from server_app.run_files import RunFiles
+
+pytestmark = pytest.mark.usefixtures("flower_task")
+
+HANG = object()
+
+
+def honest(size=0.1):
+    """An update that moves every weight by about ``size``."""
+
+    def answer(number, weights):
+        return {"weights": {name: array + np.float32(size) for name, array in weights.items()}}, {"samples": 10}
+
+    return answer
+
+
+def hang(number, weights):
+    return HANG
+
+
+def nan(number, weights):
+    return {"weights": {name: array * np.float32("nan") for name, array in weights.items()}}, {"samples": 10}
+
+
+def misshapen(number, weights):
+    return {"weights": {name: array[..., None] for name, array in weights.items()}}, {"samples": 10}
+
+
+def late(seconds, size=0.1):
+    def answer(number, weights):
+        return (*honest(size)(number, weights), seconds)
+
+    return answer
+
+
+class Sites:
+    """A grid of sites by name; each is a function from round and weights to its records and metrics."""
+
+    def __init__(self, **sites):
+        self.sites = dict(sites)
+        self.ids = {name: 100 + i for i, name in enumerate(sites)}
+        self.keys = count()
+        self.replies = {}
+        self.asked = []
+        self.started = dict.fromkeys(sites, datetime(2020, 1, 1, tzinfo=UTC))
+
+    def join(self, name, answer):
+        self.sites[name] = answer
+        self.ids[name] = 100 + len(self.ids)
+        self.started[name] = datetime(2020, 1, 1, tzinfo=UTC)
+
+    def get_nodes(self):
+        return [
+            SimpleNamespace(node_id=self.ids[name], name=name, last_activated_at=self.started[name].isoformat())
+            for name in self.sites
+        ]
+
+    def get_node_ids(self):
+        return [self.ids[name] for name in self.sites]
+
+    def push_messages(self, messages):
+        keys = []
+        for message in messages:
+            key = str(next(self.keys))
+            message.metadata.__dict__["_message_id"] = key
+            name = next(n for n, node in self.ids.items() if node == message.metadata.dst_node_id)
+            self._answer(key, name, message)
+            keys.append(key)
+        return keys
+
+    def _answer(self, key, name, message):
+        number = read_instruction(message).round
+        self.asked.append((name, message.metadata.message_type, number))
+        if message.metadata.message_type != "train":
+            reply, delay = Message(client_content({}, {"samples": 10}), reply_to=message), 0.0
+        else:
+            found = self.sites[name](number, read_arrays(message.content).get("weights", {}))
+            if found is HANG:
+                return
+            if isinstance(found, Error):
+                reply, delay = Message(found, reply_to=message), 0.0
+            else:
+                reply, delay = Message(client_content(*found[:2]), reply_to=message), (*found, 0.0)[2]
+        self.replies[key] = (time.monotonic() + delay, reply)
+
+    def pull_messages(self, keys):
+        now = time.monotonic()
+        ready = [key for key in keys if key in self.replies and self.replies[key][0] <= now]
+        return [self.replies.pop(key)[1] for key in ready]
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    def prepare(**settings):
+        config = make_config(
+            {
+                "data": "", "kind": "vectors", "sample-shape": "4", "seen-classes": "a,b", "rounds": 3,
+                "share-categories": "false", "tensorboard": False, "min-clients": 2, "round-timeout": 5.0,
+                "grace-period": 0.3, "quorum-timeout": 1.0, "out": str(tmp_path / "run"),
+                **{key.replace("_", "-"): value for key, value in settings.items()},
+            }
+        )  # fmt: skip
+        files = RunFiles(tmp_path / "run")
+        files.folder.mkdir(exist_ok=True)
+        files.write_config(config)
+        return config, files
+
+    return prepare
+
+
+def play(prepared, grid, say=None):
+    config, files = prepared
+    run(grid, config, files, lambda record: None, simulated=False, say=say)
+    return files.history()
+
+
+def reasons(record):
+    clients = record["clients"]
+    return {entry["site"]: entry["reason"] for entry in clients["failed"] + clients["refused"]}
+
+
+def test_sites_that_hang_lag_or_answer_wrongly_are_named_and_the_run_ends(prepared):
+    grid = Sites(a=honest(), b=honest(), c=hang, d=nan, e=misshapen, f=late(60))
+    started = time.monotonic()
+    history = play(prepared(), grid)
+    assert time.monotonic() - started < 10
+    assert [record["round"] for record in history] == [1, 2, 3]
+    for record in history:
+        assert record["clients"]["answered"] == 2
+    first = reasons(history[0])
+    assert first["c"] == first["f"] == "no reply in time"
+    assert "not finite" in first["d"]
+    assert "shape" in first["e"]
+    assert reasons(history[1])["c"] == "still working on its message of round 1"
+    assert [number for name, kind, number in grid.asked if (name, kind) == ("c", "train")] == [1]
+
+
+def test_a_slow_site_takes_part_again_when_it_is_free(prepared):
+    grid = Sites(a=late(0.4), b=late(0.4), slow=late(0.9))
+    history = play(prepared(rounds=4, grace_period=0.1), grid)
+    assert reasons(history[0])["slow"] == "no reply in time"
+    assert len([1 for name, kind, _ in grid.asked if (name, kind) == ("slow", "train")]) >= 2
+
+
+def test_a_site_that_comes_late_takes_part_from_the_next_round_on(prepared):
+    grid = Sites(a=honest(), b=honest())
+    first = honest()
+
+    def joining(number, weights):
+        if number == 2 and "late" not in grid.sites:
+            grid.join("late", honest())
+        return first(number, weights)
+
+    grid.sites["a"] = joining
+    history = play(prepared(), grid)
+    assert [record["clients"]["answered"] for record in history] == [2, 2, 3]
+
+
+def test_a_site_that_restarts_at_work_is_not_waited_for(prepared, monkeypatch):
+    monkeypatch.setattr("server_app.exchange.LOOK_EVERY", 0.1)
+    grid = Sites(a=honest(), b=honest(), c=hang)
+
+    def restarting(number, weights):
+        grid.started["c"] = datetime(2100, 1, 1, tzinfo=UTC)
+        return HANG
+
+    grid.sites["c"] = restarting
+    history = play(prepared(grace_period=4.0), grid)
+    assert reasons(history[0])["c"] == "restarted while it was working"
+    assert len([1 for name, kind, _ in grid.asked if (name, kind) == ("c", "train")]) == 3
+
+
+def test_below_the_quorum_the_round_is_asked_again(prepared, monkeypatch):
+    monkeypatch.setattr("server_app.rounds.AGAIN", 0.1)
+    failures = iter([Error(1, "out of memory")])
+    fine = honest()
+
+    def once(number, weights):
+        return next(failures, None) or fine(number, weights)
+
+    said = []
+    history = play(prepared(), Sites(a=honest(), b=once), said.append)
+    assert [record["round"] for record in history] == [1, 2, 3]
+    assert history[0]["clients"]["answered"] == 2
+    assert any("out of memory" in sentence and "asking again" in sentence for sentence in said)
+
+
+def test_without_a_quorum_the_run_ends_and_its_checkpoint_stays(prepared, monkeypatch):
+    monkeypatch.setattr("server_app.rounds.AGAIN", 0.1)
+
+    def gone(number, weights):
+        return Error(1, "gone") if number == 2 else honest()(number, weights)
+
+    config, files = prepared()
+    with pytest.raises(RunFailedError, match=r"round 2: 1 sites answered.*gone.*checkpoint is kept"):
+        play((config, files), Sites(a=honest(), b=gone))
+    assert files.read_checkpoint()[0] == 1
+    history = play((config, files), Sites(a=honest(), b=honest()))
+    assert [record["round"] for record in history] == [1, 2, 3]
+
+
+def test_too_few_sites_are_waited_for_and_named(prepared):
+    said = []
+    with pytest.raises(RunFailedError, match="only 1 of 2 sites are connected"):
+        play(prepared(), Sites(a=honest()), said.append)
+    assert said == ["waiting for sites: 1 of at least 2 are connected"]
+
+
+@pytest.mark.parametrize("mode", ["report", "refuse", "clip", "ignore"])
+def test_an_update_far_outside_the_others(prepared, mode):
+    grid = Sites(a=honest(), b=honest(), c=honest(), poison=honest(100.0))
+    config, files = prepared(rounds=1, outliers=mode)
+    history = play((config, files), grid)
+    outliers = history[0]["clients"]["outliers"]
+    assert [entry["site"] for entry in outliers] == ([] if mode == "ignore" else ["poison"])
+    assert ("poison" in reasons(history[0])) == (mode == "refuse")
+    moved = {"report": 25.075, "ignore": 25.075, "refuse": 0.1, "clip": (3 * 0.1 + 0.5) / 4}[mode]
+    assert mean_move(config, files) == pytest.approx(moved, rel=0.02)
+    assert not (files.folder / ".spool").exists()
+
+
+@pytest.mark.parametrize("kind", ["median", "trimmed-mean", "multi-krum"])
+def test_robust_aggregation_is_not_steered_by_one(prepared, kind):
+    sites = {name: honest(0.1) for name in "abcd"}
+    config, files = prepared(rounds=1, aggregation=kind, outliers="ignore")
+    play((config, files), Sites(**sites, poison=honest(100.0)))
+    assert mean_move(config, files) == pytest.approx(0.1, rel=0.05)
+
+
+def test_a_robust_aggregation_with_too_few_updates_takes_their_median(prepared):
+    config, files = prepared(rounds=1, aggregation="multi-krum", outliers="ignore")
+    play((config, files), Sites(a=honest(0.1), b=honest(0.1), poison=honest(100.0)))
+    assert mean_move(config, files) == pytest.approx(0.1, rel=0.05)
+
+
+def mean_move(config, files):
+    """How far the round has moved the weights, in the mean over all of them."""
+    from common.methods import get_method
+    from common.model_files import load_model
+    from server_app.methods.fedlpa import FedLPAServer
+
+    assert get_method(config.method).name == "fedlpa"
+    before = FedLPAServer(config).weights()
+    after = load_model(files.model).weights
+    return float(np.mean(np.concatenate([(after[name] - before[name]).ravel() for name in before])))
+
+
+def test_the_record_of_a_round_can_be_read_by_anybody(prepared):
+    history = play(prepared(), Sites(a=honest(), b=honest(), c=hang))
+    assert json.loads(json.dumps(history, allow_nan=False)) == history
