@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from common.contract import METRICS
 from common.errors import InputError
 from common.methods.records import CATALOGUE, WEIGHTS
+from common.slots import GROUPS
 from common.toml_file import FileSettings, check_settings
 
 
@@ -82,9 +83,17 @@ def shortcomings(policy: Policy, records: Mapping[str, object], metrics: Mapping
     ]
 
 
+COUNTED = {CATALOGUE: "category rows", GROUPS: "slots"}
+"""Records whose ``counts`` say how many samples stand behind each row, and what such rows are called."""
+
+
 def _small_categories(content: RecordDict, policy: Policy) -> list[str]:
-    rows = content.array_records.get(CATALOGUE)
-    if rows is None or "counts" not in rows:
-        return []
-    small = int((rows["counts"].numpy() < policy.min_samples).sum())
-    return [f"{small} category rows stand for fewer than min-samples={policy.min_samples} samples"] if small else []
+    found = []
+    for name, rows in COUNTED.items():
+        record = content.array_records.get(name)
+        if record is None or "counts" not in record:
+            continue
+        small = int((record["counts"].numpy() < policy.min_samples).sum())
+        if small:
+            found.append(f"{small} {rows} stand for fewer than min-samples={policy.min_samples} samples")
+    return found

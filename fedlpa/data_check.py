@@ -47,9 +47,9 @@ class DataReport:
 
     def to_json(self) -> dict[str, Any]:
         """The report as JSON values."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
-        } | {"classes": self.classes or {}}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()} | {
+            "classes": self.classes or {}
+        }
 
 
 def check_data(path: str, options: ReadOptions = ReadOptions()) -> DataReport:  # noqa: B008
@@ -158,9 +158,7 @@ def _label_warnings(classes: dict[str, int], samples: int) -> list[str]:
             "measurement or an id, not like classes."
         )
     elif few:
-        warnings.append(
-            f"Fewer than {_FEW} labelled samples of {_some(few)}: too few for a category of its own."
-        )
+        warnings.append(f"Fewer than {_FEW} labelled samples of {_some(few)}: too few for a category of its own.")
     most, least = max(classes, key=lambda name: classes[name]), min(classes, key=lambda name: classes[name])
     if classes[most] >= _IMBALANCE * classes[least]:
         warnings.append(
@@ -176,9 +174,7 @@ def _label_warnings(classes: dict[str, int], samples: int) -> list[str]:
     return warnings
 
 
-def _content_warnings(
-    dataset: Dataset, duplicates: int, contradictions: int, constant: tuple[str, ...]
-) -> list[str]:
+def _content_warnings(dataset: Dataset, duplicates: int, contradictions: int, constant: tuple[str, ...]) -> list[str]:
     warnings = []
     if len(dataset) < 2 * _FEW:
         warnings.append(f"{len(dataset)} samples are too few to discover categories in.")
@@ -205,9 +201,7 @@ def _counting_columns(dataset: Dataset) -> list[int]:
     if dataset.kind == "images" or len(dataset) < _FEW:
         return []
     rows = np.arange(len(dataset), dtype=np.float32)[:, None]
-    return [
-        int(j) for j in np.flatnonzero((dataset.x == dataset.x[:1].astype(np.float32) + rows).all(axis=0))
-    ]
+    return [int(j) for j in np.flatnonzero((dataset.x == dataset.x[:1].astype(np.float32) + rows).all(axis=0))]
 
 
 def _will(dataset: Dataset, classes: tuple[str, ...]) -> tuple[str, ...]:
@@ -228,8 +222,7 @@ def _will(dataset: Dataset, classes: tuple[str, ...]) -> tuple[str, ...]:
     return (
         *model,
         f"At a site, each labelled class is a seen class: {_some(classes)}.",
-        "In a simulation, the first half are the seen classes unless --seen-classes names others: "
-        f"{_some(seen)}.",
+        f"In a simulation, the first half are the seen classes unless --seen-classes names others: {_some(seen)}.",
     )
 
 

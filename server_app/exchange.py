@@ -1,5 +1,6 @@
 """Sending messages one at a time and taking replies as they arrive; knowing who still owes one."""
 
+import gc
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ MOST_BYTES = 64 * 2**20
 """How many bytes of replies are pulled at once, unless one alone is larger."""
 
 
+LARGE_BYTES = 8 * 2**20
+"""Replies of this size are cleared out of memory one by one."""
 LOOK_EVERY = 3.0
 """Seconds between two looks at which nodes have started anew."""
 
@@ -34,6 +37,7 @@ class Exchange:
         """``reply_bytes``: about how large a reply is; ``activations``: when each node last came online."""
         self.grid = grid
         self.batch = max(1, MOST_BYTES // max(1, reply_bytes))
+        self.large = reply_bytes > LARGE_BYTES
         self.activations = activations
         self._owed: dict[str, Owed] = {}
 
@@ -71,6 +75,7 @@ class Exchange:
                 waiting.discard(reply.metadata.reply_to_message_id)
                 good += not reply.has_error()
                 yield owed.node, reply
+                del reply
             if quorum is not None and grace is not None and good >= quorum:
                 deadline = min(deadline, time.monotonic() + grace)
                 quorum = None
@@ -97,7 +102,10 @@ class Exchange:
         for start in range(0, len(ids), self.batch):
             replies = list(self.grid.pull_messages(ids[start : start + self.batch]))
             while replies:
-                reply = replies.pop()
-                owed = self._owed.pop(reply.metadata.reply_to_message_id, None)
-                if owed is not None:
-                    yield owed, reply
+                owed = self._owed.pop(replies[-1].metadata.reply_to_message_id, None)
+                if owed is None:
+                    replies.pop()
+                    continue
+                yield owed, replies.pop()
+                if self.large:
+                    gc.collect()  # Flower's records refer to themselves: they would pile up until Python looks

@@ -11,6 +11,7 @@ from common.data.folder import build_folder
 from common.data.graph import TRAIN, VALIDATION, Graph, read_graph, write_graph
 from common.data.graph_partition import (
     ClientGraph,
+    is_table,
     partition_graph,
     partition_names,
     read_partition,
@@ -19,7 +20,7 @@ from common.data.graph_partition import (
 )
 from common.errors import InputError
 from common.methods import get_method
-from common.methods.graph import KIND, graph_options
+from common.methods.graph import KIND, TABLE, graph_options
 from server_app.run_files import RunFiles
 
 log = logging.getLogger("fedlpa.server")
@@ -37,12 +38,12 @@ def prepare_graphs(config: RunConfig, files: RunFiles, *, overwrite: bool) -> Ru
         InputError: the data, a setting, or the folder will not do. Nothing is written then.
     """
     given = graph_options(config).partition
-    parts, names = _given(Path(given)) if given else _made(config)
+    parts, names, kind = _given(Path(given)) if given else _made(config)
     clients = len(parts) - 1
     if given and clients != config.clients:
         log.warning("%s holds %d clients and a held-out institution: that many take part", given, clients)
     resolved = config.but(
-        kind=KIND, sample_shape=(parts[0].x.shape[1],), seen_classes=names, classes=names, clients=clients
+        kind=kind, sample_shape=(parts[0].x.shape[1],), seen_classes=names, classes=names, clients=clients
     )
     get_method(config.method).contract(resolved)  # refuses settings that do not fit before anything runs
     if config.min_clients > clients:
@@ -52,7 +53,12 @@ def prepare_graphs(config: RunConfig, files: RunFiles, *, overwrite: bool) -> Ru
     if files.claim(resolved, overwrite=overwrite) and files.sites.exists():
         return resolved
     shutil.rmtree(files.partition, ignore_errors=True)  # of a run that broke off before its sites were laid out
-    meta = {"dataset": Path(config.data).stem, "partition_seed": config.seed, "class_names": list(names)}
+    meta = {
+        "dataset": Path(config.data).stem,
+        "kind": kind,
+        "partition_seed": config.seed,
+        "class_names": list(names),
+    }
     write_partition(parts, files.partition, meta)
     build_folder(files.sites, lambda folder: _lay_out(parts, names, folder))
     files.write_config(resolved)
@@ -73,19 +79,26 @@ def site_graph(part: ClientGraph, names: tuple[str, ...], source: str) -> Graph:
     )
 
 
-def _given(folder: Path) -> tuple[tuple[ClientGraph, ...], tuple[str, ...]]:
+Made = tuple[tuple[ClientGraph, ...], tuple[str, ...], str]
+"""Institutions, class names, kind of data."""
+
+
+def _given(folder: Path) -> Made:
     parts = read_partition(folder)
-    return parts, partition_names(folder, parts[0].classes)
+    return parts, partition_names(folder, parts[0].classes), TABLE if is_table(folder) else KIND
 
 
-def _made(config: RunConfig) -> tuple[tuple[ClientGraph, ...], tuple[str, ...]]:
+def _made(config: RunConfig) -> Made:
     path = Path(config.data)
-    if path.suffix != ".npz":
-        raise InputError(
-            f"method {config.method} needs a graph and {config.data} is not an .npz file; give one with --data."
-        )
-    graph = read_graph(path)
-    return partition_graph(graph, config.clients, config.seed), graph.class_names
+    if path.suffix == ".npz":
+        graph = read_graph(path)
+        return partition_graph(graph, config.clients, config.seed), graph.class_names, KIND
+    from common.data.read import ReadOptions, read_dataset
+    from common.data.table_graph import cut_table
+
+    dataset = read_dataset(config.data, ReadOptions(label_column=config.label_column, rows=config.rows))
+    k = graph_options(config).knn
+    return *cut_table(dataset, config.clients, config.alpha, config.seed, k), TABLE
 
 
 def _lay_out(parts: tuple[ClientGraph, ...], names: tuple[str, ...], folder: Path) -> None:

@@ -262,6 +262,7 @@ class Rounds:
                 continue
             started = time.perf_counter()
             self._take(node, message, contract, fold, tally)
+            del message  # a model may be in it
             tally.server_seconds += time.perf_counter() - started
         for node in sorted(silent):
             tally.failed.append({"site": self._name(node), "reason": "no reply in time"})

@@ -18,9 +18,7 @@ def refine(edges: Edges, known: NDArray[np.int64]) -> Edges:
     return edges.where(~(both & (a != b)), np.where(both, edges.times, edges.weight))
 
 
-def reliable_classes(
-    cosines: NDArray[np.float32], labels: NDArray[np.int64], quantile: float
-) -> NDArray[np.int64]:
+def reliable_classes(cosines: NDArray[np.float32], labels: NDArray[np.int64], quantile: float) -> NDArray[np.int64]:
     """The seen class that each sample reliably has (METHODS 1.3, step 2).
 
     A labelled sample has its label. An unlabelled one has the class the head predicts if its confidence

@@ -87,6 +87,14 @@ def train_locally(
     return losses
 
 
+def measure_columns(network: GraphSage, data: GraphSiteData) -> None:
+    """Set the input's moments to this site's own (tables, round 1); the server averages them into the federation's."""
+    x = data.x.double()
+    scale = x.std(dim=0, correction=0)
+    network.input_mean.copy_(x.mean(dim=0).float())
+    network.input_scale.copy_(torch.where(scale > 0, 1 / scale.clamp(min=1e-12), torch.ones_like(scale)).float())
+
+
 def plain(network: GraphSage) -> Predictor:
     """A network's log probabilities, whatever the graph."""
 

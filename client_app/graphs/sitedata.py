@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from client_app.site import Site
-from client_app.sitedata import SiteData
+from client_app.sitedata import SiteData, load_samples
 from common.config import RunConfig
 from common.data.graph import TRAIN, VALIDATION, Graph, read_graph
 from common.data.graph_partition import SHARES, ClientGraph, read_client
 from common.errors import InputError, nearest
-from common.methods.graph import KIND
+from common.methods.graph import KIND, TABLE, graph_options
 
 HELD_OUT = "held-out.npz"
 """Beside a benchmark's truth: the institution that takes no part, which every client's model is scored on."""
@@ -53,9 +53,10 @@ def load_graph_data(site: Site, config: RunConfig) -> GraphSiteData:
         InputError: an unreadable graph, another number of features than the run's, a label that the run does not
             know, or no label at all.
     """
-    if config.kind != KIND:
+    if config.kind not in (KIND, TABLE):
         raise InputError(
-            f"method {config.method} works on graphs, the run says kind '{config.kind}'; set kind = \"{KIND}\"."
+            f"method {config.method} works on graphs and tables, the run says kind '{config.kind}'; set kind = "
+            f'"{KIND}" or "{TABLE}".'
         )
     stamp = site.data.stat()
     return _load(site, config, stamp.st_mtime_ns, stamp.st_size)
@@ -100,7 +101,7 @@ def split_labelled(labels: NDArray[np.int64], seed: int) -> tuple[NDArray[np.boo
 @lru_cache(maxsize=8)
 def _load(site: Site, config: RunConfig, modified: int, size: int) -> GraphSiteData:
     """Reading again only when the file changed: a simulation's workers serve many rounds."""
-    graph = load_graph(site.data, config)
+    graph = load_graph(site.data, config) if site.data.suffix == ".npz" else _table(site, config)
     if not (graph.labels >= 0).any():
         raise InputError(f"{site.data} holds no label; a site needs labelled nodes to train on.")
     train, validation = graph.masks.get(TRAIN), graph.masks.get(VALIDATION)
@@ -127,6 +128,16 @@ def _load(site: Site, config: RunConfig, modified: int, size: int) -> GraphSiteD
         benchmark=benchmark,
         held_out=held_out,
     )
+
+
+def _table(site: Site, config: RunConfig) -> Graph:
+    """A site's rows with their similarity graph."""
+    from common.data.table_graph import table_edges
+
+    rows = load_samples(site, config)
+    x = rows.x.numpy().astype(np.float32)
+    edges = table_edges(x, graph_options(config).knn)
+    return Graph(x, edges, rows.labels, config.seen_classes, rows.ids, str(site.data), {})
 
 
 def _fingerprint(graph: Graph) -> str:

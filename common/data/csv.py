@@ -85,9 +85,7 @@ def _header(content: bytes, source: str) -> list[str]:
         raise InputError(f"{source}, line 1: not a line of column names ({error}); write one.") from error
     for other in (";", "\t"):
         if len(names) == 1 and other in names[0]:
-            raise InputError(
-                f"{source}, line 1: the columns are separated by {other!r}; separate them by commas."
-            )
+            raise InputError(f"{source}, line 1: the columns are separated by {other!r}; separate them by commas.")
     for place, name in enumerate(names):
         if not name.strip():
             raise InputError(

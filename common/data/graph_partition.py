@@ -74,14 +74,22 @@ def partition_graph(graph: Graph, clients: int, seed: int) -> tuple[ClientGraph,
     return cut_groups(graph, [groups[i] for i in order], seed)
 
 
-def cut_groups(graph: Graph, groups: list[NDArray[np.int64]], seed: int) -> tuple[ClientGraph, ...]:
-    """Clients from groups of node numbers; nothing is hidden from the last, the held-out institution."""
+def cut_groups(
+    graph: Graph, groups: list[NDArray[np.int64]], seed: int, hidden_classes: int = HIDDEN_CLASSES
+) -> tuple[ClientGraph, ...]:
+    """Clients from groups of node numbers; nothing is hidden from the last, the held-out institution.
+
+    Raises:
+        InputError: a client would hold no labelled node.
+    """
     classes, last = len(graph.class_names), len(groups) - 1
     parts = []
     to_hide = np.random.default_rng([seed, len(groups)]).permutation(classes).tolist()
     for k, group in enumerate(groups):
         rng = np.random.default_rng([seed, len(groups), k])
-        hidden = _choose_hidden(graph.labels[group], to_hide) if k < last else np.zeros(0, dtype=np.int64)
+        hidden = (
+            _choose_hidden(graph.labels[group], to_hide, hidden_classes) if k < last else np.zeros(0, dtype=np.int64)
+        )
         parts.append(_client(graph, np.sort(group), hidden, classes, UNSEEN_SHARE if k < last else 0.0, rng))
     for k, part in enumerate(parts[:-1]):
         if not part.train.any():
@@ -161,13 +169,23 @@ def read_partition(folder: Path) -> tuple[ClientGraph, ...]:
 
 def partition_names(folder: Path, classes: int) -> tuple[str, ...]:
     """The class names that ``meta.json`` gives, else "0", "1", ..."""
-    try:
-        names = json.loads((folder / "meta.json").read_text(encoding="utf-8")).get("class_names")
-    except (OSError, ValueError, AttributeError):
-        names = None
+    names = _read_meta(folder).get("class_names")
     if isinstance(names, list) and len(names) == classes:
         return tuple(str(name) for name in names)
     return tuple(str(i) for i in range(classes))
+
+
+def is_table(folder: Path) -> bool:
+    """Whether the partition was made from a table, whose columns need one scale."""
+    return _read_meta(folder).get("kind") == "vectors"
+
+
+def _read_meta(folder: Path) -> dict[str, Any]:
+    try:
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return meta if isinstance(meta, dict) else {}
 
 
 def write_client(part: ClientGraph, path: Path) -> None:
@@ -255,13 +273,13 @@ def _check(graph: Graph, clients: int) -> None:
         raise InputError(f"{graph.source} has labels of one class only; give nodes of at least two.")
 
 
-def _choose_hidden(labels: NDArray[np.int64], queue: list[int]) -> NDArray[np.int64]:
+def _choose_hidden(labels: NDArray[np.int64], queue: list[int], most: int) -> NDArray[np.int64]:
     """The next classes in the queue that the client has, leaving it at least two; they go to the queue's end.
 
     So a class is hidden everywhere only where no other client has it.
     """
     present = set(np.unique(labels[labels >= 0]).tolist())
-    number = max(0, min(HIDDEN_CLASSES, len(present) - 2))
+    number = max(0, min(most, len(present) - 2))
     chosen = [c for c in queue if c in present][:number]
     queue[:] = [c for c in queue if c not in chosen] + chosen
     return np.array(sorted(chosen), dtype=np.int64)

@@ -11,9 +11,7 @@ from common.data.subset import choose_rows
 from common.errors import InputError
 
 UNLABELLED = "_unlabelled"
-SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
-)
+SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"))
 
 
 def read_image_folder(folder: Path, options: ReadOptions) -> Dataset:

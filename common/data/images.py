@@ -83,9 +83,7 @@ def resize_images(x: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return resized
 
 
-def _decode_all(
-    encoded: Sequence[bytes | Path | None], image_size: int | None
-) -> Iterator[NDArray[np.uint8] | str]:
+def _decode_all(encoded: Sequence[bytes | Path | None], image_size: int | None) -> Iterator[NDArray[np.uint8] | str]:
     """Pixels ``[h, w]`` or ``[h, w, 3]`` of every image, or why there are none, in the given order."""
     blocks = [encoded[start : start + _BLOCK] for start in range(0, len(encoded), _BLOCK)]
 

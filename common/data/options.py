@@ -22,8 +22,6 @@ class ReadOptions:
     def __post_init__(self) -> None:
         for name, value in (("image-size", self.image_size), ("rows", self.rows)):
             if value is not None and value < 1:
-                raise InputError(
-                    f"{name} is {value} but must be at least 1; leave it out to keep the data as it is."
-                )
+                raise InputError(f"{name} is {value} but must be at least 1; leave it out to keep the data as it is.")
         if self.rows_seed < 0:
             raise InputError(f"the seed {self.rows_seed} is negative; seeds are whole numbers from 0 up.")

@@ -30,9 +30,7 @@ def read_parquet(path: Path, options: ReadOptions) -> Dataset:
             table = _plain(file.read(columns=names))
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise InputError(
-            f"{source} cannot be read as Parquet ({reason}); write or copy the file again."
-        ) from error
+        raise InputError(f"{source} cannot be read as Parquet ({reason}); write or copy the file again.") from error
     return dataset_from_table(
         table, options, source=source, folder=path.parent, feature_names=_feature_names(table.schema.metadata)
     )

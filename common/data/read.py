@@ -36,8 +36,7 @@ def read_dataset(source: str, options: ReadOptions = ReadOptions()) -> Dataset: 
     if name.endswith(".npz"):
         raise InputError(f"{source} holds a graph; graphs need --method fedlog.")
     raise InputError(
-        f"{source} is of no kind this reads; give a .parquet, .csv or .csv.gz file, "
-        "a folder of images, or digits."
+        f"{source} is of no kind this reads; give a .parquet, .csv or .csv.gz file, a folder of images, or digits."
     )
 
 

@@ -50,8 +50,7 @@ def check_columns(names: list[str], options: ReadOptions, source: str) -> None:
         raise InputError(f"{source}: the column '{twice[0]}' occurs more than once; rename one of them.")
     if options.label_column != "label" and options.label_column not in names:
         raise InputError(
-            f"{source} has no column '{options.label_column}' for the labels; "
-            f"{nearest(options.label_column, names)}"
+            f"{source} has no column '{options.label_column}' for the labels; {nearest(options.label_column, names)}"
         )
     if not set(names) - {options.label_column, "id"}:
         raise InputError(

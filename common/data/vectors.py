@@ -23,14 +23,10 @@ def embedding_vectors(column: Any, *, source: str, rows: NDArray[np.int64]) -> N
     kind = column.type
     lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     if not lists or not _is_numeric(kind.value_type):
-        raise InputError(
-            f"{where} has type {kind}; it must be a list of numbers, of one length in every row."
-        )
+        raise InputError(f"{where} has type {kind}; it must be a list of numbers, of one length in every row.")
     if column.null_count:
         missing = int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
-        raise InputError(
-            f"{where} is empty in row {rows[missing]} ({column.null_count} in all); remove such rows."
-        )
+        raise InputError(f"{where} is empty in row {rows[missing]} ({column.null_count} in all); remove such rows.")
     lengths = pc.list_value_length(column).to_numpy(zero_copy_only=False)
     if (lengths != lengths[0]).any():
         odd = int(np.argmax(lengths != lengths[0]))
@@ -71,9 +67,7 @@ def _is_numeric(kind: Any) -> bool:
     import pyarrow as pa
 
     types = pa.types
-    return bool(
-        types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_decimal(kind)
-    )
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_decimal(kind))
 
 
 def _to_float32(column: Any) -> NDArray[np.float32]:

@@ -41,9 +41,7 @@ def write_dataset(dataset: Dataset, path: Path) -> None:
     _write(table, path)
 
 
-def write_truth(
-    ids: Sequence[str], labels: Sequence[str | None], sites: Sequence[str] | None, path: Path
-) -> None:
+def write_truth(ids: Sequence[str], labels: Sequence[str | None], sites: Sequence[str] | None, path: Path) -> None:
     """Write the true labels to ``path`` atomically: text columns ``id``, ``label`` and, if given, ``site``.
 
     A label is null where the truth is unknown.

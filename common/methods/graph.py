@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from common.config import RunConfig
 
 KIND = "graph"
+TABLE = "vectors"
+"""The kind of a run on tables: rows become a graph at the site, columns are standardised over the federation."""
 COLUMNS = ("validation", "seen", "unseen_node", "missing_class", "new_client")
 """What a model is scored on (METHODS 2.5); the first chooses, the others judge."""
 
@@ -69,12 +71,14 @@ def baseline_options(config: "RunConfig") -> BaselineOptions:
 
 
 def plan(config: "RunConfig", number: int) -> RoundPlan:
-    """Every round trains; what follows the last is the delivery."""
+    """Every round trains, but round 1 of tables, which collects their moments; the delivery follows the last."""
+    prepares = config.kind == TABLE and number == 1 and config.rounds > 1
+    train = number <= config.rounds and not prepares
     return RoundPlan(
         round=number,
         rounds=config.rounds,
-        phase="training" if number <= config.rounds else "delivery",
-        train=number <= config.rounds,
+        phase="preparation" if prepares else "training" if train else "delivery",
+        train=train,
         calibrate=False,
         discover=False,
         learning_rate=graph_options(config).learning_rate,
@@ -84,7 +88,8 @@ def plan(config: "RunConfig", number: int) -> RoundPlan:
 
 def is_scored(config: "RunConfig", plan: RoundPlan) -> bool:
     """Whether the round's incoming model is scored: in benchmarks, every so many rounds and at the end."""
-    return bool(config.classes) and (not plan.train or (plan.round - 1) % graph_options(config).score_every == 0)
+    last = plan.phase == "delivery"
+    return bool(config.classes) and (last or (plan.round - 1) % graph_options(config).score_every == 0)
 
 
 def score_specs(config: "RunConfig", predictors: tuple[str, ...]) -> dict[str, dict[str, ArraySpec]]:

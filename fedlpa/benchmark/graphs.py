@@ -1,5 +1,6 @@
 """Suite ``graphs``: FedLoG and its baselines on Cora, on the shared partition and on partitions nobody tuned on."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ COLUMNS: tuple[Column, ...] = (
     percent("unseen_node", "unseen node"),
     percent("missing_class", "missing class"),
     percent("new_client", "new client"),
+    Column("membership_auc", "membership AUC", digits=2),
+    Column("nearest_ratio", "nearest ratio", digits=2),
     Column("up_bytes", "kB up", 1e-3, digits=0),
     Column("seconds", "seconds", digits=0),
 )
@@ -69,9 +72,20 @@ def measures(result: Result) -> dict[str, float | None]:
     scores = final["by_model"][model] if model else final
     return {
         **{name: scores[name] for name in ("validation", "seen", "unseen_node", "missing_class", "new_client")},
+        **_privacy(result.folder),
         "up_bytes": result.metrics["wire"]["up_bytes_per_client_round"],
         "seconds": result.metrics["seconds"]["total"],
     }
+
+
+def _privacy(folder: Path) -> dict[str, float | None]:
+    """What the sites measured on their slots, averaged; a simulation's sites belong to whoever runs it."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("sites/*/slot-privacy.json"))]
+    result: dict[str, float | None] = {}
+    for key in ("membership_auc", "nearest_ratio"):
+        known = [site[key] for site in found if site[key] is not None]
+        result[key] = sum(known) / len(known) if known else None
+    return result
 
 
 def sections(rows: list[Row]) -> list[Section]:
@@ -84,9 +98,13 @@ def sections(rows: list[Row]) -> list[Section]:
 
 
 def _note(data: str) -> str:
+    attack = "Membership AUC: of an attack that guesses by the distance to the nearest slot; 0.5 is guessing."
     if data == "cora-3":
-        return "tau, the gate's shift and the choice of own and averaged model were made looking at this partition."
-    return "Every seed is a partition of its own; nothing was tuned on these."
+        return (
+            "tau, the gate's shift, the neighbours' strength and the choice of own and averaged model were made "
+            f"looking at this partition. {attack}"
+        )
+    return f"Every seed is a partition of its own; nothing was tuned on these. {attack}"
 
 
 def _choose_data(request: Request) -> tuple[list[BenchmarkData], list[str]]:

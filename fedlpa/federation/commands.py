@@ -81,7 +81,6 @@ def run(
 ) -> None:
     """Run a federation of institutions: submit, follow, and go on after failures; on the server's machine."""
     from common.config import parse_assignments
-    from fedlpa.cli import _print_result
     from fedlpa.federation.run import run_federation
     from fedlpa.federation.run_config import load_run
     from fedlpa.federation.server_config import load_server_config
@@ -97,7 +96,9 @@ def run(
             watch=live.on_round,
             say=live.on_message,
         )
-    _print_result(out, metrics)
+    accuracy, found = metrics["final"].get("seen_accuracy"), metrics["final"]["categories"]["found"]
+    print(f"seen-class accuracy: {'-' if accuracy is None else f'{accuracy:.1%}'}; categories: {found or '-'}")
+    print(f"report: {out / 'report.html'}")
 
 
 def print_line(sentence: str) -> None:

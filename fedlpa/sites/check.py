@@ -10,6 +10,7 @@ from client_app.site_config import SiteConfig
 from common.config import RunConfig, make_config
 from common.errors import InputError
 from common.methods import get_method
+from common.slots import GROUPS, SLOTS
 from common.toml_file import read_toml
 from fedlpa.federation.bundle import installed_hash
 from fedlpa.sites.approval import HOW
@@ -113,7 +114,8 @@ def _policy(config: SiteConfig, run: RunConfig | None) -> Finding:
     if run is None:
         return Finding("policy", True, f"{config.policy} can be used")
     contract = get_method(run.method).contract(run.but(classes=()))
-    records = {**contract.required, **({"catalogue": {}} if "catalogue" in contract.optional else {})}
+    sent = ("catalogue", SLOTS, GROUPS)
+    records = {**contract.required, **{name: {} for name in sent if name in contract.optional}}
     metrics = {name: None for name in contract.metrics if name != "site"}
     found = shortcomings(policy, records, metrics)
     need = sum(4 * _count(spec.shape) for record in contract.required.values() for spec in record.values())

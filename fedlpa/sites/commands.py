@@ -64,3 +64,24 @@ def audit(config: Config) -> None:
         raise InputError(f"{path} does not exist; nothing has left this site yet.")
     found = verify(path)
     print(f"{path}: {found.messages} messages, {found.bytes} bytes of arrays; the chain is whole, ends {found.last}")
+
+
+@app.command(epilog="Example: fedlpa site adapt --model runs/graph/model --data new.npz --out runs/joined")
+def adapt(
+    model: Annotated[Path, typer.Option(help="The model folder of a fedlog run.")],
+    data: Annotated[Path, typer.Option(help="This institution's graph (.npz) or table, with some labels.")],
+    out: Annotated[Path, typer.Option(help="Folder for model/ and predictions.parquet; they stay here.")],
+    epochs: Annotated[int, typer.Option(min=0, help="Passes over the labelled nodes.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the split into training and validation.")] = 0,
+) -> None:
+    """Personalise a finished run's model at an institution that took no part in it."""
+    from client_app.methods.fedlog.joining import join
+
+    found = join(model, data, out, epochs=epochs, seed=seed)
+
+    def share(value: float | None) -> str:
+        return "-" if value is None else f"{100 * value:.1f} %"
+
+    print(f"trained on {found.trained} labelled nodes of this site and {found.slots} condensed ones of the run")
+    print(f"accuracy on {found.validated} validation nodes: {share(found.before)} before, {share(found.after)} after")
+    print(f"written: {out}")

@@ -17,7 +17,9 @@ def test_a_linear_head_takes_the_place_of_the_rows():
     z, centre = torch.randn(4, 3), torch.randn(3)
     linear = torch.randn(2, 4)
     unit = (z - centre) / (z - centre).norm(dim=1, keepdim=True)
-    torch.testing.assert_close(category_logits(z, torch.randn(2, 3), centre, linear), unit @ linear[:, :3].T + linear[:, 3])
+    torch.testing.assert_close(
+        category_logits(z, torch.randn(2, 3), centre, linear), unit @ linear[:, :3].T + linear[:, 3]
+    )
 
 
 def test_the_prior_is_smoothed_shares():

@@ -126,7 +126,9 @@ def test_predict_refuses_a_model_it_cannot_use(spoil, words, model, tmp_path):
     shutil.copytree(model, tmp_path / "model")
     spoil(tmp_path / "model")
     (tmp_path / "new.csv").write_text("a,b\n1,2\n")
-    done = fedlpa("predict", "--model", tmp_path / "model", "--data", tmp_path / "new.csv", "--out", tmp_path / "p.parquet")
+    done = fedlpa(
+        "predict", "--model", tmp_path / "model", "--data", tmp_path / "new.csv", "--out", tmp_path / "p.parquet"
+    )
     refused(done, *words)
     assert not (tmp_path / "p.parquet").exists()
 

@@ -25,9 +25,7 @@ def test_digits():
     report = check_data("digits")
     assert (report.ok, report.kind, report.samples, report.sample_shape) == (True, "images", 1797, (1, 8, 8))
     assert (report.labelled, report.unlabelled) == (1797, 0)
-    assert report.classes == {
-        str(d): n for d, n in enumerate([178, 182, 177, 183, 181, 182, 181, 179, 174, 180])
-    }
+    assert report.classes == {str(d): n for d, n in enumerate([178, 182, 177, 183, 181, 182, 181, 179, 174, 180])}
     assert report.warnings == ()
     assert any("convolutional" in sentence for sentence in report.will)
     assert any("'0', '1', '2', '3', '4'." in sentence for sentence in report.will)

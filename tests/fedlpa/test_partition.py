@@ -67,9 +67,7 @@ def test_earlier_files_are_kept_unless_told_otherwise(tmp_path):
     partition(data, 3, 1.0, 0, out)
     (out / "notes.txt").write_text("mine")
     before = {p.name: p.read_bytes() for p in out.iterdir()}
-    with pytest.raises(
-        InputError, match=r"out already holds site-0.parquet; name another folder, or pass --overwrite"
-    ):
+    with pytest.raises(InputError, match=r"out already holds site-0.parquet; name another folder, or pass --overwrite"):
         partition(data, 2, 1.0, 1, out)
     with pytest.raises(InputError, match="too few for 9 clients"):
         partition(data, 9, 1.0, 1, out, overwrite=True)

@@ -161,7 +161,9 @@ def test_a_client_without_samples_sits_out_and_nothing_labelled_still_runs(tmp_p
     few = table[table.label == 0].head(4)
     few.to_csv(tmp_path / "few.csv", index=False)
     shutil.rmtree(run)
-    done = fedlpa("simulate", "--data", tmp_path / "few.csv", "--clients", 4, "--rounds", 3, "--alpha", "0.01", "--out", run)
+    done = fedlpa(
+        "simulate", "--data", tmp_path / "few.csv", "--clients", 4, "--rounds", 3, "--alpha", "0.01", "--out", run
+    )
     assert done.returncode == 0, done.stderr
     last = json.loads((run / "rounds.jsonl").read_text().splitlines()[-1])
     assert last["clients"]["sat_out"]

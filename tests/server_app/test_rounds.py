@@ -459,7 +459,7 @@ def test_centralised_is_fedlpa_on_the_federations_data_in_one_place(small_federa
 
 def test_held_out_sites_are_written_aside_and_take_no_part(small_federation):
     config, files = small_federation(clients=4, held_out_sites=1, rounds=2)
-    everyone, all_files = small_federation("all", clients=4)
+    _, all_files = small_federation("all", clients=4)
     assert sorted(path.name for path in files.sites.iterdir()) == ["site-0", "site-1", "site-2"]
     assert sorted(path.name for path in files.held_out.iterdir()) == ["site-3"]
     own = (files.held_out / "site-3" / "data.parquet").read_bytes()

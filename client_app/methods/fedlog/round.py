@@ -1,18 +1,30 @@
 """One round of FedLoG at a site: score if due, train the shared and the own model, answer."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from client_app.graphs.local import graph_data, make_network, site_tensors, train_locally, validation_accuracy
+from client_app.graphs.local import (
+    graph_data,
+    make_network,
+    measure_columns,
+    site_tensors,
+    train_locally,
+    validation_accuracy,
+)
 from client_app.graphs.memory import recall_own, remember_own, tensors_of
+from client_app.graphs.neighbourhoods import GraphTensors
 from client_app.graphs.scores import SEEN, score_predictors
 from client_app.graphs.training import slot_tensors, training_prior
 from client_app.methods.fedlog.predicting import personal, predictors
-from client_app.methods.fedlog.slots import known_slots, own_slots
+from client_app.methods.fedlog.slots import known_slots, slots_to_send
 from client_app.task import Answer, Task
 from common.methods.fedlog import WANTED, options_of
 from common.methods.graph import is_scored
 from common.methods.records import TRUTH, WEIGHTS
+from common.models.graph_sage import GraphSage
 
 OWN_SEED = 7919
 """Parts the own model's batches and dropout from the shared model's."""
@@ -32,6 +44,8 @@ def run_round(task: Task) -> Answer:
     own = None
     if options.own_model:
         own = make_network(task, recall_own(task.state, task.plan.round) or task.records[WEIGHTS], options.cosine_head)
+    if task.plan.phase == "preparation":
+        return _prepare(task, network, graph)
     slots = known_slots(task, graph)
     metrics: dict[str, float | int | list[float]] = {
         "samples": len(data),
@@ -45,7 +59,7 @@ def run_round(task: Task) -> Answer:
     if is_scored(task.config, task.plan) and data.benchmark is not None:
         records[TRUTH] = score_predictors(data, predictors(task, network, own), classes, str(graph.x_NF.device))
     if options.share_slots and WANTED in task.records:
-        records |= own_slots(task, graph).records()
+        records |= slots_to_send(task, graph).records()
     prior_C = training_prior(data.train_counts(classes), slots)
     log_prior_C = torch.tensor(options.tau * np.log(np.maximum(prior_C, 1e-9)), dtype=torch.float32)
     for model, seed in ((network, 0), (own, OWN_SEED)):
@@ -64,3 +78,13 @@ def run_round(task: Task) -> Answer:
     if own is not None:
         remember_own(task.state, own, task.plan.round)
     return Answer({WEIGHTS: tensors_of(network), **records}, metrics)
+
+
+def _prepare(task: Task, network: GraphSage, graph: GraphTensors) -> Answer:
+    """Tables, round 1: the columns' moments, and the slots if they are wanted; nothing is trained."""
+    data = graph_data(task)
+    measure_columns(network, data)
+    records: dict[str, Mapping[str, NDArray[np.generic]]] = {WEIGHTS: tensors_of(network)}
+    if options_of(task.config).share_slots and WANTED in task.records:
+        records |= slots_to_send(task, graph).records()
+    return Answer(records, {"samples": len(data), "labelled": int(data.train.sum() + data.validation.sum())})

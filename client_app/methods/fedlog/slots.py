@@ -7,8 +7,10 @@ import numpy as np
 from client_app.graphs.condensation import condense
 from client_app.graphs.local import graph_data
 from client_app.graphs.neighbourhoods import GraphTensors
+from client_app.graphs.privacy import FILE, slot_privacy
 from client_app.policy import load_policy
 from client_app.task import Task
+from common.files import write_json
 from common.methods.fedlog import options_of
 from common.methods.graph import features
 from common.slots import GROUPS, SLOTS, Slots, slots_from
@@ -31,6 +33,13 @@ def own_slots(task: Task, graph: GraphTensors) -> Slots:
         clip=options.slot_clip,
         noise=options.slot_noise,
     )
+
+
+def slots_to_send(task: Task, graph: GraphTensors) -> Slots:
+    """The site's slots; what they tell about its nodes is measured and written down here, and stays here."""
+    slots, data = own_slots(task, graph), graph_data(task)
+    write_json(task.site.folder / FILE, slot_privacy(slots, graph, data.labels, data.train, data.validation))
+    return slots
 
 
 def known_slots(task: Task, graph: GraphTensors) -> Slots:

@@ -3,6 +3,7 @@
 from client_app.graphs.local import (
     graph_data,
     make_network,
+    measure_columns,
     plain,
     site_tensors,
     train_locally,
@@ -31,6 +32,10 @@ def deliver(task: Task) -> Answer:
 def _work(task: Task) -> Answer:
     data, graph = graph_data(task), site_tensors(task)
     network = make_network(task, recall_own(task.state, task.plan.round))
+    if task.plan.phase == "preparation":
+        measure_columns(network, data)
+        remember_own(task.state, network, task.plan.round)
+        return Answer({}, {"samples": len(data)})
     metrics: dict[str, float | int | list[float]] = {"samples": len(data)}
     accuracy = validation_accuracy(data, all_logits(network, graph))
     if accuracy is not None:
