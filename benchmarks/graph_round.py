@@ -1,4 +1,4 @@
-"""One round of FedLoG's training on a large graph, and against per-node Python loops: ``python benchmarks/graph_round.py``.
+"""One round of FedLoG on a large graph, and against per-node Python loops: ``python benchmarks/graph_round.py``.
 
 Prints seconds and the peak memory of a graph of 100,000 nodes and 1,000,000 edges, seconds as the edges double, and
 the ratio to a slow version that walks over nodes and neighbours one at a time (as published code does over classes
@@ -35,7 +35,7 @@ def fast_round(network: GraphSage, graph: GraphTensors, labels: np.ndarray, trai
     """Seconds of a round: condensation and one epoch with slots."""
     started = time.perf_counter()
     slots = condense(graph, labels, train, np.random.default_rng(0))
-    prior = training_prior(np.bincount(labels[train], minlength=CLASSES), slots)
+    prior = training_prior(np.bincount(labels[train], minlength=CLASSES))
     nodes = torch.from_numpy(np.flatnonzero(train))
     train_epoch(
         network,
@@ -67,7 +67,7 @@ def slow_round(network: GraphSage, graph: GraphTensors, labels: np.ndarray, trai
 
     slots: Slots = condense(graph, labels, train, np.random.default_rng(0))
     weights = slots.weights()
-    prior = torch.tensor(np.log(training_prior(np.bincount(labels[train], minlength=CLASSES), slots)))
+    prior = torch.tensor(np.log(training_prior(np.bincount(labels[train], minlength=CLASSES))))
     optimiser = torch.optim.Adam(network.parameters(), lr=5e-4, weight_decay=5e-4)
     order = np.random.default_rng(0).permutation(np.flatnonzero(train))
     for start in range(0, max(1, len(order) // 64) * 64, 64):
@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=100_000)
     parser.add_argument("--edges", type=int, default=1_000_000)
     given = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
 
     def network() -> GraphSage:
         return build_graph_sage(FEATURES, CLASSES, seed=0, dropout=0.5, cosine=False)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from common.data.dataset import Dataset
 from common.data.read import ReadOptions, read_dataset
 from common.errors import InputError
+from common.methods import get_method
 from common.model_files import Model, load_model
 from common.predictions import write_predictions
 
@@ -64,6 +65,11 @@ def predict(
     if out.is_dir():
         raise InputError(f"{out} is a folder; give the name of a Parquet file with --out.")
     loaded = load_model(model)
+    if not get_method(loaded.config.method).embeds_samples:
+        raise InputError(
+            f"{model} comes from method {loaded.config.method}, whose model needs a whole graph; use 'fedlpa site "
+            "adapt' at the site that has it."
+        )
     if not loaded.weights:
         raise InputError(
             f"{model} comes from method {loaded.config.method}, which trains no model; predict with another run's."

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.dataset import Dataset
+from common.methods import get_method
 from common.model_files import Model, load_model
 
 
@@ -15,7 +16,8 @@ def write_report(run: Path) -> Path:
     from server_app.report.build import build_report
 
     model = load_model(run / "model")
-    return build_report(run, features_of(model) if model.weights and model.config.kind != "graph" else None)
+    mapped = bool(model.weights) and get_method(model.config.method).embeds_samples
+    return build_report(run, features_of(model) if mapped else None)
 
 
 def features_of(model: Model) -> Callable[[Dataset], NDArray[np.float32]]:

@@ -38,6 +38,8 @@ class Method:
     """``module:function`` that lays out a simulation's sites: (config, files, overwrite) -> resolved config."""
     site_data: str = "client_app.sitedata:load_samples"
     """``module:function`` that reads a site's data: (site, config) -> SiteData."""
+    embeds_samples: bool = True
+    """Whether the model maps single samples to features, as ``fedlpa predict`` and the report's map need it."""
     results: str = "server_app.results.discovery"
     """Module that scores the delivery and makes the final scores and model (``server_app.results``)."""
 
@@ -65,6 +67,7 @@ def _graph_method(
         simulation="server_app.graph_simulation:prepare_graphs",
         site_data="client_app.graphs.sitedata:load_graph_data",
         results="server_app.results.graphs",
+        embeds_samples=False,
     )
 
 

@@ -170,3 +170,26 @@ def test_without_sharing_no_slot_leaves_a_site(run_graphs):
 def test_what_cannot_be_simulated_gets_one_sentence(run_graphs, settings, told):
     with pytest.raises(InputError, match=told):
         run_graphs(**settings)
+
+
+def test_the_report_shows_the_four_accuracies_of_graphs_and_tables(run_graphs, tmp_path):
+    import sklearn.datasets
+
+    from fedlpa.predict import predict
+    from fedlpa.reporting import write_report
+
+    table = sklearn.datasets.load_wine(as_frame=True).frame.rename(columns={"target": "label"})
+    table.to_csv(tmp_path / "wine.csv", index=False)
+    for k, settings in enumerate(({"rounds": 3}, {"data": str(tmp_path / "wine.csv"), "rounds": 8, "alpha": 2})):
+        metrics, files, _ = run_graphs(folder=f"shown{k}", **settings)
+        page = write_report(files.folder).read_text()
+        assert "Unseen node" in page
+        assert f"{100 * metrics['final']['seen']:.1f}" in page
+        with pytest.raises(InputError, match="needs a whole graph"):
+            predict(files.model, str(settings.get("data", "digits")), tmp_path / "p.parquet")
+    history = files.history()
+    assert (history[0]["phase"], history[1]["phase"]) == ("preparation", "training")
+    assert metrics["final"]["seen"] > 0.7
+    mean = load_model(files.model).weights["input_mean"]
+    near = table.drop(columns="label").to_numpy().mean(axis=0)
+    np.testing.assert_allclose(mean, near, rtol=0.5)

@@ -68,7 +68,7 @@ def join(model: Path, data: Path, out: Path, *, epochs: int = 20, seed: int = 0)
     averaged = make_network(task, shared, options.cosine_head)
     own = make_network(task, shared, options.cosine_head)
     slots = _slots(loaded)
-    prior_C = training_prior(site.train_counts(len(config.seen_classes)), slots)
+    prior_C = training_prior(site.train_counts(len(config.seen_classes)))
     before = validation_accuracy(site, plain(averaged)(graph, SEEN))
     for epoch in range(epochs):
         train_locally(
@@ -76,7 +76,7 @@ def join(model: Path, data: Path, out: Path, *, epochs: int = 20, seed: int = 0)
             own,
             graph,
             slots=slot_tensors(slots, graph.x_NF.device),
-            log_prior_C=torch.tensor(options.tau * np.log(np.maximum(prior_C, 1e-9)), dtype=torch.float32),
+            log_prior_C=torch.tensor(options.tau * np.log(prior_C), dtype=torch.float32),
             slot_weight=options.slot_weight,
             seed=epoch,
         )

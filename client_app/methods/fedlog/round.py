@@ -60,8 +60,8 @@ def run_round(task: Task) -> Answer:
         records[TRUTH] = score_predictors(data, predictors(task, network, own), classes, str(graph.x_NF.device))
     if options.share_slots and WANTED in task.records:
         records |= slots_to_send(task, graph).records()
-    prior_C = training_prior(data.train_counts(classes), slots)
-    log_prior_C = torch.tensor(options.tau * np.log(np.maximum(prior_C, 1e-9)), dtype=torch.float32)
+    prior_C = training_prior(data.train_counts(classes))
+    log_prior_C = torch.tensor(options.tau * np.log(prior_C), dtype=torch.float32)
     for model, seed in ((network, 0), (own, OWN_SEED)):
         if model is not None:
             losses = train_locally(
