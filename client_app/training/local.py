@@ -1,4 +1,4 @@
-"""What every training method does at a site: load the global network, measure the input, find neighbours."""
+"""What every training method does at a site: load the global network, measure the input, find neighbours, train."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,9 +10,12 @@ from torch import Tensor
 
 from client_app.state import PrivateState
 from client_app.task import Task
+from client_app.training.alignment import Alignment
+from client_app.training.loop import teacher_temperature_at, train
 from client_app.training.neighbours import NeighbourLists, mutual_neighbours
 from common.config import RunConfig
 from common.errors import InputError
+from common.methods.options import AlignmentOptions, TrainingOptions
 from common.methods.records import WEIGHTS
 from common.models import Network, restore_network, travelling
 from common.models.pretrained import is_pretrained
@@ -27,6 +30,35 @@ def load_network(task: Task) -> Network:
     if is_pretrained(task.config.model) and not task.config.backbone_hash:
         raise InputError("the server names a backbone without its hash; set backbone-hash in the run's configuration.")
     return restore_network(task.config, task.records[WEIGHTS]).to(choose_device(task.config.device))
+
+
+def train_locally(
+    task: Task,
+    network: Network,
+    options: TrainingOptions,
+    alignment: Alignment | None = None,
+    alignment_options: AlignmentOptions | None = None,
+) -> dict[str, float]:
+    """Train ``network`` in place as the round's plan says; without ``alignment`` by the warm-up's loss.
+
+    Returns:
+        the mean of every loss term under its metric's name, ``loss-<term>``.
+    """
+    temperature = 1.0 if alignment_options is None else teacher_temperature_at(alignment_options, task.plan.progress)
+    losses = train(
+        network,
+        task.data.x,
+        task.data.labels,
+        options,
+        kind=task.config.kind,
+        learning_rate=task.plan.learning_rate,
+        neighbours=input_neighbours(network, task, options.neighbours) if options.positives == "neighbours" else None,
+        alignment=alignment,
+        alignment_options=alignment_options,
+        teacher_temperature=temperature,
+        rng=np.random.default_rng(task.seed),
+    )
+    return {f"loss-{name}": value for name, value in losses.items()}
 
 
 def choose_device(name: str) -> torch.device:

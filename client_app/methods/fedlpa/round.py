@@ -21,8 +21,7 @@ from client_app.methods.fedlpa.memory import (
 from client_app.methods.fedlpa.statistics import category_statistics
 from client_app.task import Answer, Task
 from client_app.training.alignment import Alignment, align_to_rows
-from client_app.training.local import input_neighbours, load_network, measure_input, weights_of
-from client_app.training.loop import teacher_temperature_at, train
+from client_app.training.local import load_network, measure_input, train_locally, weights_of
 from common.methods.fedlpa import FedLPAOptions, options_of
 from common.methods.records import CATALOGUE, STATISTICS, TRUTH, WEIGHTS
 from common.models import Network, all_features
@@ -78,23 +77,7 @@ def run_round(task: Task) -> Answer:
         _count_truth(work, nearest, len(categories))
         _follow_prior(work, categories, nearest)
     if task.plan.train:
-        alignment = _alignment(work, categories)
-        losses = train(
-            network,
-            data.x,
-            data.labels,
-            options,
-            kind=task.config.kind,
-            learning_rate=task.plan.learning_rate,
-            neighbours=(
-                input_neighbours(network, task, options.neighbours) if options.positives == "neighbours" else None
-            ),
-            alignment=alignment,
-            alignment_options=options,
-            teacher_temperature=teacher_temperature_at(options, task.plan.progress),
-            rng=np.random.default_rng(task.seed),
-        )
-        metrics |= {f"loss-{name}": value for name, value in losses.items()}
+        metrics |= train_locally(task, network, options, _alignment(work, categories), options)
     if task.plan.train or not network.feature_mean.any():
         network.feature_mean.copy_(own_mean_D)
     work.records[WEIGHTS] = dict(weights_of(network))

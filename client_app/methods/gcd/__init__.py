@@ -10,8 +10,7 @@ from client_app.evaluation import truth_counts
 from client_app.methods.gcd.kmeans import Clusters, semi_supervised_kmeans
 from client_app.predicting import name_labelled
 from client_app.task import Answer, Task
-from client_app.training.local import input_neighbours, load_network, measure_input, weights_of
-from client_app.training.loop import train
+from client_app.training.local import load_network, measure_input, train_locally, weights_of
 from common.catalogue import Catalogue
 from common.head import category_logits
 from common.methods.gcd import categories_of, options_of
@@ -38,22 +37,7 @@ def run_round(task: Task) -> Answer:
         metrics["concepts"] = len(records[CATALOGUE]["names"])
         metrics["discovery-seconds"] = time.perf_counter() - started
     if task.plan.train:
-        losses = train(
-            network,
-            data.x,
-            data.labels,
-            options,
-            kind=task.config.kind,
-            learning_rate=task.plan.learning_rate,
-            neighbours=(
-                input_neighbours(network, task, options.neighbours) if options.positives == "neighbours" else None
-            ),
-            alignment=None,
-            alignment_options=None,
-            teacher_temperature=1.0,
-            rng=np.random.default_rng(task.seed),
-        )
-        metrics |= {f"loss-{name}": value for name, value in losses.items()}
+        metrics |= train_locally(task, network, options)
     return Answer({WEIGHTS: dict(weights_of(network)), **records}, metrics)
 
 

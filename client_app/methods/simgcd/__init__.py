@@ -8,8 +8,7 @@ from client_app.evaluation import seen_accuracy, truth_counts
 from client_app.predicting import name_labelled
 from client_app.task import Answer, Task
 from client_app.training.alignment import Alignment, make_prior
-from client_app.training.local import input_neighbours, load_network, measure_input, weights_of
-from client_app.training.loop import teacher_temperature_at, train
+from client_app.training.local import load_network, measure_input, train_locally, weights_of
 from common.catalogue import category_labels, number_by_size
 from common.methods.records import TRUTH, WEIGHTS
 from common.methods.simgcd import head_rows, options_of
@@ -39,22 +38,7 @@ def run_round(task: Task) -> Answer:
         metrics |= {} if accuracy is None else {"seen-accuracy": accuracy}
     if task.plan.train:
         category = predicted if options.prior == "local" else None
-        losses = train(
-            network,
-            data.x,
-            data.labels,
-            options,
-            kind=task.config.kind,
-            learning_rate=task.plan.learning_rate,
-            neighbours=(
-                input_neighbours(network, task, options.neighbours) if options.positives == "neighbours" else None
-            ),
-            alignment=_over_head(network, k, category),
-            alignment_options=options,
-            teacher_temperature=teacher_temperature_at(options, task.plan.progress),
-            rng=np.random.default_rng(task.seed),
-        )
-        metrics |= {f"loss-{name}": value for name, value in losses.items()}
+        metrics |= train_locally(task, network, options, _over_head(network, k, category), options)
     return Answer({WEIGHTS: weights_of(network), **records}, metrics)
 
 
