@@ -117,17 +117,25 @@ def test_a_changed_default_makes_another_run_and_a_new_setting_does_not(go, tmp_
 
 
 def test_a_cell_that_takes_too_long_is_ended_with_all_it_started(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "LONGEST", 3.0)
+    monkeypatch.setattr(module, "LONGEST", 8.0)
     child = "import time; time.sleep(600)"
     start = f"p = subprocess.Popen([sys.executable, '-c', {child!r}])"
     parent = f"import subprocess, sys; {start}; print(p.pid, flush=True); p.wait()"
-    started = time.monotonic()
     results = run_cells([_cell("a")], tmp_path, _View(), lambda *given: [sys.executable, "-c", parent])
-    assert time.monotonic() - started < 60
     assert results[0].status == "failed"
     assert "too long" in results[0].error
     pid = int((tmp_path / "a.log").read_text())
-    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    end = time.monotonic() + 20
+    while _alive(pid) and time.monotonic() < end:  # a killed process is gone a moment later
+        time.sleep(0.1)
+    assert not _alive(pid)
+
+
+def _alive(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_the_command_carries_every_setting_as_text(tmp_path):
