@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
 
-SMALL = ["--clients", "3", "--rounds", "5", "--set", "rows=300", "--set", "local-epochs=1"]
+SMALL = ["--clients", "3", "--rounds", "5", "--set", "rows=300"]
 
 
 def fedlpa(*arguments, timeout=300):
