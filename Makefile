@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 OUT ?= runs/demo
 
-.PHONY: demo test test-all check bench install install-dev clean help
+.PHONY: demo test test-all lint check bench install install-dev clean help
 
 help:
 	@echo "make demo      install, then discover digits with five simulated institutions (runs/demo/report.html)"
@@ -39,11 +39,12 @@ test: install-dev
 test-all: install-dev
 	$(BIN)/python -m pytest -q
 
-check: install-dev
+lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(MAKE) test
+
+check: lint test
 
 bench: install
 	$(BIN)/fedlpa benchmark gcd --out runs/bench/gcd
