@@ -44,6 +44,10 @@ class Snapshot:
     arrays: dict[str, NDArray[Any]]
     values: dict[str, Any]
 
+    def part(self, prefix: str) -> dict[str, NDArray[Any]]:
+        """The arrays whose names start with ``prefix``, without it."""
+        return {name.removeprefix(prefix): value for name, value in self.arrays.items() if name.startswith(prefix)}
+
 
 class ServerMethod(Protocol):
     """One per run. The loop calls ``broadcast`` for every site, ``fold`` for every reply, then ``finish_round``."""

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from common.contract import Contract
+from common.methods import fedlpa
 from common.methods.options import AlignmentOptions, DiscoveryOptions, PhaseOptions, TrainingOptions
 from common.methods.records import PLAIN_METRICS, TRUTH, truth_specs
-from common.methods.schedule import RoundPlan, plan_round
+from common.methods.schedule import RoundPlan
 
 if TYPE_CHECKING:
     from common.config import RunConfig
@@ -32,16 +33,7 @@ def as_fedlpa(config: "RunConfig") -> "RunConfig":
 
 def plan(config: "RunConfig", number: int) -> RoundPlan:
     """FedLPA's rounds, so that every site trains as long as it would in the federation."""
-    options = options_of(config)
-    return plan_round(
-        number,
-        config.rounds,
-        prepare=config.kind == "vectors",
-        warmup_rounds=options.warmup_rounds,
-        rediscover_every=options.rediscover_every,
-        learning_rate=options.learning_rate,
-        refine_learning_rate=options.refine_learning_rate,
-    )
+    return fedlpa.plan(as_fedlpa(config), number)
 
 
 def contract(config: "RunConfig") -> Contract:

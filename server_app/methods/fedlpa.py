@@ -182,17 +182,11 @@ class FedLPAServer:
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot."""
-
-        def part(prefix: str) -> dict[str, NDArray[Any]]:
-            return {
-                name.removeprefix(prefix): value for name, value in snapshot.arrays.items() if name.startswith(prefix)
-            }
-
-        self._weights = part("weights/")
-        catalogue = part("catalogue/")
+        self._weights = snapshot.part("weights/")
+        catalogue = snapshot.part("catalogue/")
         self._catalogue = Catalogue.from_arrays(catalogue) if catalogue else None
         self._centre = snapshot.arrays.get("centre", self._centre)
-        self._own = part("own/")
+        self._own = snapshot.part("own/")
         curve = snapshot.values["curve"]
         self._curve = None if curve is None else tuple(curve)
         self._next_number = int(snapshot.values["next-number"])

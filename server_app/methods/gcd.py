@@ -160,14 +160,8 @@ class GCDServer:
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot."""
-
-        def part(prefix: str) -> dict[str, NDArray[Any]]:
-            return {
-                name.removeprefix(prefix): value for name, value in snapshot.arrays.items() if name.startswith(prefix)
-            }
-
-        self._weights = part("weights/")
-        catalogue = part("catalogue/")
+        self._weights = snapshot.part("weights/")
+        catalogue = snapshot.part("catalogue/")
         self._catalogue = Catalogue.from_arrays(catalogue) if catalogue else None
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
