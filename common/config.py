@@ -35,6 +35,9 @@ class RunConfig(Options):
     rounds: int = Field(27, ge=1, le=100_000)
     seen_classes: tuple[str, ...] = Field((), description="classes with a name; empty: the first half, sorted")
     labelled_fraction: float = Field(0.5, ge=0, le=1, description="share of the seen classes that is labelled")
+    unlabelled_sites: int = Field(
+        0, ge=0, description="simulation only: that many of the clients that train, the last ones, have no labels"
+    )
     holdout_fraction: float = Field(
         0.1, ge=0, lt=1, description="real sites: share of the labels that only measures the seen classes"
     )

@@ -177,15 +177,24 @@ def benchmark(
     seeds: Annotated[str, typer.Option(help="Comma-separated; default: 0,1,2.")] = "",
     methods: Annotated[str, typer.Option(help="Only these, comma-separated; of ablations: variants.")] = "",
     data: Annotated[str, typer.Option(help="Only these of digits, embeddings, images; comma-separated.")] = "",
+    alphas: Annotated[str, typer.Option(help="gcd: only these skews, comma-separated; default: 0.2,0.5.")] = "",
+    clients: Annotated[str, typer.Option(help="gcd: only these numbers of sites; default: 5,10.")] = "",
     settings: Set = None,
 ) -> None:
     """Run a suite of runs, print its tables as Markdown, and keep every finished run for the next call."""
     from common.config import parse_assignments
-    from fedlpa.benchmark.request import Request, read_names, read_seeds
+    from fedlpa.benchmark.request import Request, read_alphas, read_counts, read_names, read_seeds
     from fedlpa.benchmark.run import run_benchmark
 
     request = Request(
-        out, quick, read_seeds(seeds), read_names(methods), read_names(data), parse_assignments(settings or [])
+        out,
+        quick,
+        read_seeds(seeds),
+        read_names(methods),
+        read_names(data),
+        parse_assignments(settings or []),
+        read_alphas(alphas),
+        read_counts(clients),
     )
     print(run_benchmark(suite, request), end="")
 

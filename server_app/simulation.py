@@ -30,7 +30,7 @@ def prepare_samples(config: RunConfig, files: RunFiles, *, overwrite: bool) -> R
     """
     from common.data.read import ReadOptions, read_dataset
     from common.data.sites import materialise_sites
-    from common.data.split import pool_sites, split_federation
+    from common.data.split import pool_sites, split_federation, without_labels
     from common.models import with_backbone
 
     training = config.training_sites
@@ -38,6 +38,11 @@ def prepare_samples(config: RunConfig, files: RunFiles, *, overwrite: bool) -> R
         raise InputError(
             f"setting held-out-sites={config.held_out_sites} leaves none of the {config.clients} clients to train; "
             "lower it or add clients."
+        )
+    last = config.clients - config.held_out_sites
+    if config.unlabelled_sites > last:
+        raise InputError(
+            f"setting unlabelled-sites={config.unlabelled_sites} exceeds the {last} clients that train; lower it."
         )
     dataset = read_dataset(
         config.data,
@@ -58,6 +63,7 @@ def prepare_samples(config: RunConfig, files: RunFiles, *, overwrite: bool) -> R
         seen_classes=config.seen_classes,
         labelled_fraction=config.labelled_fraction,
     )
+    split = without_labels(split, range(last - config.unlabelled_sites, last))
     if not split.labelled.any():
         log.warning("no sample is labelled: every category will stay novel-*")
     resolved = config.but(
@@ -73,10 +79,9 @@ def prepare_samples(config: RunConfig, files: RunFiles, *, overwrite: bool) -> R
     if files.claim(resolved, overwrite=overwrite) and files.sites.exists():
         return resolved
     if config.held_out_sites:
-        held_out = range(config.clients - config.held_out_sites, config.clients)
-        materialise_sites(dataset, split, files.held_out, held_out)
+        materialise_sites(dataset, split, files.held_out, range(last, config.clients))
     if get_method(config.method).pooled:
-        split = pool_sites(split, config.clients - config.held_out_sites)
+        split = pool_sites(split, last)
     materialise_sites(dataset, split, files.sites, range(training))
     files.write_config(resolved)
     return resolved

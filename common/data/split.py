@@ -1,7 +1,8 @@
 """The simulation's split: who holds which sample, and who gets to see its label."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +72,14 @@ def pool_sites(split: Split, sites: int) -> Split:
     """The same split with the first ``sites`` sites merged into one; the others stay as they are."""
     together = np.sort(np.concatenate(split.sites[:sites]))
     return Split((together, *split.sites[sites:]), split.labelled, split.seen, split.classes)
+
+
+def without_labels(split: Split, sites: Iterable[int]) -> Split:
+    """The same split with no label visible at ``sites``."""
+    labelled = split.labelled.copy()
+    for site in sites:
+        labelled[split.sites[site]] = False
+    return replace(split, labelled=labelled)
 
 
 def choose_seen(classes: tuple[str, ...], asked: tuple[str, ...], source: str) -> tuple[str, ...]:

@@ -36,6 +36,13 @@ class FedLPAOptions(TrainingOptions, PhaseOptions, DiscoveryOptions, AlignmentOp
     match_threshold: float = Field(
         0.6, ge=-1, le=1, description="centred cosine above which the server joins novel rows"
     )
+    borrow_threshold: float = Field(
+        0.9,
+        ge=-1,
+        le=1,
+        description="centred cosine above which an unnamed concept takes the federation's name for a seen class of "
+        "which the site has no labels; 1: never",
+    )
 
 
 def options_of(config: "RunConfig") -> FedLPAOptions:

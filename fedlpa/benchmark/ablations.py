@@ -24,7 +24,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "prior-weight-1": {"prior-weight": 1},
     "rediscover-every-2": {"rediscover-every": 2},
     "rediscover-every-10": {"rediscover-every": 10},
+    "unlabelled-sites-2": {"unlabelled-sites": 2},
+    "unlabelled-sites-2-no-borrowing": {"unlabelled-sites": 2, "borrow-threshold": 1},
+    "alpha-0.05-10-sites": {},
 }
+PLACES: dict[str, dict[str, Any]] = {"alpha-0.05-10-sites": {"alpha": 0.05, "clients": 10}}
+"""Sites with one class, with a handful of samples: not a setting of the method but of the place."""
 
 
 def suite(request: Request) -> Suite:
@@ -37,7 +42,7 @@ def suite(request: Request) -> Suite:
     for each in data:
         for variant in dict.fromkeys([DEFAULT, *variants]):
             for seed in seeds:
-                place = {"clients": clients, "alpha": 0.2, "seed": seed}
+                place = {"clients": clients, "alpha": 0.2, "seed": seed, **PLACES.get(variant, {})}
                 labels = {"data": each.name, "variant": variant, "settings": _shown(variant), "seed": seed}
                 settings = cell_settings(request, each, VARIANTS[variant], place)
                 cells.append(Cell(f"{each.name}-{variant}-s{seed}", settings, labels, each.cost))
@@ -73,4 +78,6 @@ def sections(rows: list[Row]) -> list[Section]:
 
 
 def _shown(variant: str) -> str:
-    return " ".join(f"{key}={str(value).lower()}" for key, value in VARIANTS[variant].items())
+    return " ".join(
+        f"{key}={str(value).lower()}" for key, value in {**VARIANTS[variant], **PLACES.get(variant, {})}.items()
+    )

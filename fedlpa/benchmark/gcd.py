@@ -3,6 +3,7 @@
 from typing import Any
 
 from fedlpa.benchmark.cells import Cell, Result
+from fedlpa.benchmark.health import health_section, signs_of
 from fedlpa.benchmark.request import (
     QUICK_CLIENTS,
     BenchmarkData,
@@ -44,7 +45,8 @@ def suite(request: Request) -> Suite:
     """The cells that were asked for."""
     data, skipped = choose_data(request, DATA)
     variants, seeds = choose_variants(request, METHODS), choose_seeds(request)
-    alphas, client_counts = ((0.2,), (QUICK_CLIENTS,)) if request.quick else (ALPHAS, CLIENTS)
+    alphas = request.alphas or ((0.2,) if request.quick else ALPHAS)
+    client_counts = request.clients or ((QUICK_CLIENTS,) if request.quick else CLIENTS)
     cells = [
         cell
         for each in data
@@ -52,9 +54,11 @@ def suite(request: Request) -> Suite:
         for clients in client_counts
         for variant in variants
         for seed in seeds
-        for cell in _cells(request, each, alpha, clients, variant, seed, newcomers=clients == client_counts[0])
+        for cell in _cells(
+            request, each, alpha, clients, variant, seed, newcomers=clients in (QUICK_CLIENTS, CLIENTS[0])
+        )
     ]
-    return Suite("gcd", cells, measures, sections, ("data", "alpha", "clients"), "method", skipped)
+    return Suite("gcd", cells, measures, sections, ("data", "alpha", "clients"), "method", skipped, health_section)
 
 
 def _cells(
@@ -77,7 +81,7 @@ def measures(result: Result) -> dict[str, float | None]:
     assert result.metrics is not None
     if result.cell.settings["held-out-sites"]:
         return newcomer(result.folder)
-    return {**measures_of(result.metrics), **judged_elsewhere(result.folder)}
+    return {**measures_of(result.metrics), **judged_elsewhere(result.folder), **signs_of(result.folder)}
 
 
 def sections(rows: list[Row]) -> list[Section]:

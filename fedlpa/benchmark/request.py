@@ -1,5 +1,6 @@
 """What a benchmark was asked for, and the data sets there are for it."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ class Request:
     methods: tuple[str, ...] | None = None
     data: tuple[str, ...] | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
+    alphas: tuple[float, ...] | None = None
+    clients: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,36 @@ def read_seeds(text: str) -> tuple[int, ...] | None:
         if not name.isdecimal():
             raise InputError(f"seed '{name}' is not a whole number from 0 up; write for example --seeds 0,1,2.")
     return None if names is None else tuple(dict.fromkeys(int(name) for name in names))
+
+
+def read_alphas(text: str) -> tuple[float, ...] | None:
+    """ "0.2,0.5" -> (0.2, 0.5); None where there are none.
+
+    Raises:
+        InputError: something else than numbers above 0.
+    """
+    names = read_names(text)
+    if names is None:
+        return None
+    try:
+        values = tuple(float(name) for name in names)
+    except ValueError:
+        values = ()
+    if not values or not all(0 < value < math.inf for value in values):
+        raise InputError(f"'{text}' is no list of numbers above 0; write for example --alphas 0.2,0.5.")
+    return values
+
+
+def read_counts(text: str) -> tuple[int, ...] | None:
+    """ "5,10" -> (5, 10); None where there are none.
+
+    Raises:
+        InputError: something else than whole numbers from 1 up.
+    """
+    names = read_names(text)
+    if names is not None and not all(name.isdecimal() and int(name) for name in names):
+        raise InputError(f"'{text}' is no list of whole numbers from 1 up; write for example --clients 5,10.")
+    return None if names is None else tuple(map(int, names))
 
 
 def shared_folder() -> Path:

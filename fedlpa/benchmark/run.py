@@ -24,6 +24,8 @@ def run_benchmark(name: str, request: Request) -> str:
         raise InputError(f"unknown benchmark '{name}'; {nearest(name, SUITES)}")
     if request.out.is_file():
         raise InputError(f"{request.out} is a file; give a folder with --out.")
+    if name != "gcd" and (request.alphas or request.clients):
+        raise InputError(f"benchmark '{name}' takes neither --alphas nor --clients; they are for gcd.")
     from fedlpa.benchmark.suite import run_suite
 
     module = importlib.import_module(f"fedlpa.benchmark.{name}")

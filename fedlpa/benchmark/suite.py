@@ -44,6 +44,8 @@ class Suite:
     chart_groups: Sequence[str]
     chart_bars: str
     skipped: list[str] = field(default_factory=list)
+    over_runs: Callable[[list[tuple[Result, Measures]]], list[Section]] = lambda runs: []
+    """Tables that need every run by itself, not means over seeds."""
 
 
 def run_suite(suite: Suite, out: Path, *, quick: bool = False, command: Command | None = None) -> str:
@@ -60,7 +62,8 @@ def run_suite(suite: Suite, out: Path, *, quick: bool = False, command: Command 
     measured = [_measure(suite, result) for result in results]
     results = [result for result, _ in measured]
     rows = summarise([(result.cell.labels, measures) for result, measures in measured])
-    sections = suite.sections(rows)
+    ended = [(result, measures) for result, measures in measured if measures is not None]
+    sections = [*suite.sections(rows), *suite.over_runs(ended)]
     text = _page(suite, sections, results)
     write_json(out / "results.json", _as_json(suite, quick, rows, measured))
     write_text(out / "results.md", text)

@@ -45,8 +45,9 @@ def load_run(path: Path, assigned: dict[str, str] | None = None) -> RunOrder:
         raise InputError(f"setting 'classes' in {path} is for simulations only; leave it out.")
     if get_method(config.method).pooled:
         raise InputError(f"method '{config.method}' in {path} pools all data, so it is for simulations only.")
-    if config.held_out_sites:
-        raise InputError(f"setting 'held-out-sites' in {path} is for simulations only; leave it out.")
+    for key, value in (("held-out-sites", config.held_out_sites), ("unlabelled-sites", config.unlabelled_sites)):
+        if value:
+            raise InputError(f"setting '{key}' in {path} is for simulations only; leave it out.")
     from common.models import with_backbone
 
     config = with_backbone(config, path.parent)

@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 from client_app.app import app
 from client_app.state import FILE as STATE
 from common.data.dataset import Dataset
+from common.data.read import read_dataset
 from common.data.write import write_dataset
 from common.errors import InputError, RunFailedError
 from common.exchange import read_arrays, read_instruction, read_metrics
@@ -470,3 +471,14 @@ def test_held_out_sites_are_written_aside_and_take_no_part(small_federation):
     assert not files.held_out.exists()
     with pytest.raises(InputError, match="held-out-sites=3 leaves none of the 3 clients"):
         small_federation("none", held_out_sites=3)
+
+
+def test_sites_without_labels_take_part(small_federation):
+    config, files = small_federation(unlabelled_sites=1, rounds=2)
+    for site in ("site-0", "site-1", "site-2"):
+        labels = read_dataset(str(files.sites / site / "data.parquet")).labels
+        assert any(label is not None for label in labels) == (site != "site-2")
+    metrics, _ = _run((config, files), MemoryGrid(sites=3))
+    assert metrics["final"]["global"]["all"] > 0
+    with pytest.raises(InputError, match="unlabelled-sites=4 exceeds the 3 clients that train"):
+        small_federation("none", unlabelled_sites=4)

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from client_app.discovery.borrow import borrow_names
 from client_app.discovery.clcd import Calibration, calibrate, discover
 from client_app.discovery.concepts import Concepts
 from client_app.evaluation import health, prior_drift, seen_accuracy, shares, truth_counts
@@ -121,6 +122,12 @@ def _discover(work: _Round) -> Concepts:
         head_cosines=cosines,
         seed=task.config.seed,
     )
+    known = task.records.get(CATALOGUE)
+    if known is not None:
+        rows_KD = torch.from_numpy(known["rows"].astype(np.float32)).to(work.z_ND.device)
+        names_K = known["names"].astype(np.int64)
+        threshold = work.options.borrow_threshold
+        concepts = borrow_names(concepts, data.labels, rows_KD, names_K, work.centre_D, threshold)
     remember_concepts(task.state, concepts, resolution, task.plan.round)
     work.metrics |= {"concepts": len(concepts), "resolution": resolution}
     work.metrics |= health(work.z_ND, work.centre_D, concepts, previous)

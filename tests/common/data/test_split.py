@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from common.data.dataset import Dataset
 from common.data.read import read_dataset
-from common.data.split import split_federation
+from common.data.split import split_federation, without_labels
 from common.errors import InputError
 
 
@@ -122,3 +122,11 @@ def test_a_file_without_labels_is_spread_evenly_and_has_no_classes():
     assert not split.labelled.any()
     assert sorted(len(rows) for rows in split.sites) == [3, 3, 4]
     assert np.sort(np.concatenate(split.sites)).tolist() == list(range(10))
+
+
+def test_labels_can_be_taken_from_sites_and_from_no_others():
+    split = _split(_dataset("aabb" * 20), clients=3)
+    bare = without_labels(split, [1, 2])
+    assert not bare.labelled[np.concatenate([split.sites[1], split.sites[2]])].any()
+    assert (bare.labelled[split.sites[0]] == split.labelled[split.sites[0]]).all()
+    assert split.labelled[split.sites[1]].any()
