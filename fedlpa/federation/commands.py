@@ -81,6 +81,7 @@ def run(
 ) -> None:
     """Run a federation of institutions: submit, follow, and go on after failures; on the server's machine."""
     from common.config import parse_assignments
+    from common.privacy import privacy_sentences
     from fedlpa.federation.run import run_federation
     from fedlpa.federation.run_config import load_run
     from fedlpa.federation.server_config import load_server_config
@@ -97,6 +98,8 @@ def run(
             say=live.on_message,
         )
     accuracy, found = metrics["final"].get("seen_accuracy"), metrics["final"]["categories"]["found"]
+    for sentence in privacy_sentences(metrics.get("privacy")):
+        print(f"privacy: {sentence}")
     print(f"seen-class accuracy: {'-' if accuracy is None else f'{accuracy:.1%}'}; categories: {found or '-'}")
     print(f"report: {out / 'report.html'}")
 

@@ -335,6 +335,15 @@ institutions, so the parts that need them are left out here.
   {% endif %}
 </section>
 
+{% if privacy %}
+<section id="privacy">
+  <h2>Differential privacy</h2>
+  {% for sentence in privacy %}
+  <p class="lead">{{ sentence|capitalize }}.</p>
+  {% endfor %}
+</section>
+
+{% endif %}
 <section id="config">
   <h2>Configuration</h2>
   <p class="lead">Everything that was set or left at its default; <code>config.json</code> holds the same.</p>
