@@ -17,8 +17,8 @@ def clip_update(after: Arrays, before: Arrays, norm: float) -> dict[str, NDArray
     """``after``, moved towards ``before`` until all arrays together differ from it by at most ``norm`` (L2)."""
     from flwr.supercore.differential_privacy import compute_clip_model_update
 
-    flat = [np.array(array).reshape(-1) for array in after.values()]
-    reference = [np.asarray(before[name]).reshape(-1) for name in after]
+    flat = [np.array(after[name]).reshape(-1) for name in sorted(after)]
+    reference = [np.asarray(before[name]).reshape(-1) for name in sorted(after)]
     if any(np.any(a != b) for a, b in zip(flat, reference, strict=True)):
         compute_clip_model_update(flat, reference, norm)
     return _like(after, flat)
@@ -33,17 +33,16 @@ def add_noise(arrays: Arrays, deviation: float, seed: Sequence[int] | None) -> d
     """
     from flwr.supercore.differential_privacy import add_gaussian_noise_inplace
 
-    flat = [np.array(array).reshape(-1) for array in arrays.values()]
+    flat = [np.array(arrays[name]).reshape(-1) for name in sorted(arrays)]
     with _generator(seed):
         add_gaussian_noise_inplace(flat, deviation)
     return _like(arrays, flat)
 
 
 def _like(arrays: Arrays, flat: list[NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    return {
-        name: changed.astype(array.dtype).reshape(array.shape)
-        for (name, array), changed in zip(arrays.items(), flat, strict=True)
-    }
+    """The changed arrays, which come in the order of their names, in the order, types and shapes of ``arrays``."""
+    changed = dict(zip(sorted(arrays), flat, strict=True))
+    return {name: changed[name].astype(array.dtype).reshape(array.shape) for name, array in arrays.items()}
 
 
 @contextmanager
