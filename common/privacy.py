@@ -102,7 +102,8 @@ def check_noise(config: "RunConfig", contract: Contract) -> None:
 def privacy_reached(config: "RunConfig", rounds: int) -> dict[str, Any] | None:
     """What clipping and noise the server knows of, and the epsilon after ``rounds``; None where there are none.
 
-    Every round counts as one release, the closing one too, although it changes no weights. The noise that real sites add is theirs to know (``site.log``).
+    Every round counts as one release, the closing one too, although it changes no weights. The noise that real sites
+    add is theirs to know (``site.log``).
     """
     found = {
         side: {
