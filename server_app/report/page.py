@@ -90,6 +90,7 @@ institutions, so the parts that need them are left out here.
     {% if by_site %}<a href="#sites">Sites</a>{% endif +%}
     <a href="#cost">Traffic and time</a>
     <a href="#clients">Absences</a>
+    {% if privacy %}<a href="#privacy">Differential privacy</a>{% endif +%}
     <a href="#config">Configuration</a>
     <a href="#glossary">Glossary</a>
   </nav>
