@@ -14,11 +14,12 @@ from client_app.audit import append_message
 from client_app.policy import Policy, load_policy, policy_violations
 from client_app.site import Site, site_of
 from client_app.sitelog import log_to_site
-from client_app.update_noise import DELTA, apply_noise, count_noised, epsilon
+from client_app.update_noise import Noise, apply_noise, count_noised
 from common.contract import Contract, violations
 from common.errors import InputError
 from common.exchange import DELIVER, Instruction, read_instruction
 from common.methods import get_method
+from common.privacy import DELTA
 
 log = logging.getLogger("fedlpa.site")
 
@@ -83,21 +84,34 @@ def _judge(
     if not reply.has_content():
         return ["the reply has no content"]
     found = violations(reply.content, _contract(message, instruction, site))
-    if found or not isinstance(policy, Policy):
-        return found
-    found = policy_violations(reply.content, policy)
+    if not found and isinstance(policy, Policy):
+        found = policy_violations(reply.content, policy)
     if found:
         return found
-    if apply_noise(message, reply, policy) is not None and policy.noise_multiplier:
-        updates = count_noised(site.folder, str(run))
+    noise = _noise(policy, instruction, site)
+    if noise is not None and apply_noise(message, reply, noise) and noise.multiplier:
+        spent = count_noised(site.folder, instruction.run or str(run), noise.multiplier)
         log.info(
-            "update %d of this run left with noise: epsilon %.3g at delta %g",
-            updates,
-            epsilon(policy.noise_multiplier, updates),
+            "update %d of this run left with noise: epsilon %.3g at delta %g (%.3g over all runs of this site)",
+            spent.updates,
+            spent.epsilon,
             DELTA,
+            spent.epsilon_of_all,
         )
-    append_message(site.folder, run, instruction.round, message, reply.content)
+    if isinstance(policy, Policy):
+        append_message(site.folder, run, instruction.round, message, reply.content)
     return []
+
+
+def _noise(policy: Policy | _RefuseAll | None, instruction: Instruction, site: Site) -> Noise | None:
+    """A real site's clipping and noise are its policy's alone; a simulated one's come with the run."""
+    if isinstance(policy, Policy):
+        return None if policy.clip_norm is None else Noise(policy.clip_norm, policy.noise_multiplier)
+    config = instruction.config
+    if policy is not None or config.local_clip_norm is None:
+        return None
+    seed = (config.seed, instruction.round, site.index or 0)
+    return Noise(config.local_clip_norm, config.local_noise_multiplier, seed)
 
 
 def _contract(message: Message, instruction: Instruction, site: Site) -> Contract:

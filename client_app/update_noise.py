@@ -1,84 +1,66 @@
-"""Clipping and Gaussian noise on a site's update, by Flower's own functions, and the privacy it comes to."""
+"""Clipping and Gaussian noise on a site's update before it leaves, and the account of the privacy spent by it."""
 
-import math
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from flwr.app import Array, ArrayRecord, Message
 
-from client_app.policy import Policy
+from common.files import write_json
 from common.methods.records import WEIGHTS
+from common.noise import add_noise, clip_update
+from common.privacy import epsilon_of, spent
 
-DELTA = 1e-5
-"""The delta that epsilon is stated for."""
+ACCOUNT = "privacy.json"
+"""What every run has spent, in the site's state folder."""
 
 
-def apply_noise(incoming: Message, reply: Message, policy: Policy) -> float | None:
-    """Clip the update of the weights in ``reply`` to the policy's norm and add its noise, in place.
+@dataclass(frozen=True)
+class Noise:
+    """L2 norm to clip to, and the standard deviation of the noise in units of it.
 
-    Returns:
-        the norm that the update was clipped to; None where the policy asks for nothing or no weights leave.
+    ``seed`` is for simulations; None draws noise that nobody can draw again.
     """
-    from flwr.supercore.differential_privacy import add_gaussian_noise_inplace, compute_clip_model_update
 
+    clip_norm: float
+    multiplier: float
+    seed: Sequence[int] | None = None
+
+
+def apply_noise(incoming: Message, reply: Message, noise: Noise) -> bool:
+    """Clip the update of the weights in ``reply`` and add noise to it, in place; whether weights leave at all."""
     record = reply.content.array_records.get(WEIGHTS)
     before = incoming.content.array_records.get(WEIGHTS)
-    if policy.clip_norm is None or record is None or before is None:
-        return None
-    names = list(record)
-    arrays = [record[name].numpy().copy() for name in names]
-    dtypes = [array.dtype for array in arrays]
-    reference = [before[name].numpy() for name in names]
-    if any(np.any(a != b) for a, b in zip(arrays, reference, strict=True)):
-        compute_clip_model_update(arrays, reference, policy.clip_norm)
-    if policy.noise_multiplier:
-        add_gaussian_noise_inplace(arrays, policy.noise_multiplier * policy.clip_norm)
-    noisy = {name: Array(array.astype(dtype)) for name, array, dtype in zip(names, arrays, dtypes, strict=True)}
-    reply.content[WEIGHTS] = ArrayRecord(noisy)
-    return policy.clip_norm
+    if record is None or before is None:
+        return False
+    arrays = {name: array.numpy() for name, array in record.items()}
+    arrays = clip_update(arrays, {name: array.numpy() for name, array in before.items()}, noise.clip_norm)
+    if noise.multiplier:
+        arrays = add_noise(arrays, noise.multiplier * noise.clip_norm, noise.seed)
+    reply.content[WEIGHTS] = ArrayRecord({name: Array(array) for name, array in arrays.items()})
+    return True
 
 
-def epsilon(noise_multiplier: float, rounds: int, delta: float = DELTA) -> float:
-    """Epsilon of ``rounds`` noised updates of one site, exactly, for the Gaussian mechanism.
+@dataclass(frozen=True)
+class Spent:
+    """Noised updates of one run, the epsilon they come to, and the epsilon of all runs of this site together."""
 
-    The unit of privacy is the site's whole data set: replacing it moves a clipped update by at most twice the
-    norm. Infinite without noise.
-
-    >>> round(epsilon(20.0, 1), 2)
-    0.34
-    """
-    from scipy.optimize import brentq
-    from scipy.stats import norm
-
-    if noise_multiplier <= 0:
-        return math.inf
-    if rounds == 0:
-        return 0.0
-    mu = 2 * math.sqrt(rounds) / noise_multiplier
-
-    def excess(eps: float) -> float:
-        tail = math.exp(min(700.0, eps + float(norm.logcdf(-mu / 2 - eps / mu))))
-        return float(norm.cdf(mu / 2 - eps / mu)) - tail - delta
-
-    if excess(0.0) <= 0:
-        return 0.0
-    high = 1.0
-    while excess(high) > 0:
-        high *= 2
-    return float(brentq(excess, 0.0, high))
+    updates: int
+    epsilon: float
+    epsilon_of_all: float
 
 
-def count_noised(folder: Path, run: str) -> int:
-    """One more noised update of ``run`` left this site; how many that makes. Kept in ``folder``."""
-    import json
-
-    from common.files import write_json
-
-    path = folder / "privacy.json"
+def count_noised(folder: Path, run: str, multiplier: float) -> Spent:
+    """One more noised update of ``run`` left this site; what that makes. Kept in ``folder``."""
+    path = folder / ACCOUNT
     try:
-        spent = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        spent = {}
-    spent[run] = int(spent.get(run, 0)) + 1
-    write_json(path, spent)
-    return int(spent[run])
+        runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        runs = {}
+    entry = runs.setdefault(run, {"updates": 0, "mu-squared": 0.0})
+    entry["updates"] += 1
+    entry["mu-squared"] += spent(multiplier)
+    write_json(path, {"runs": runs})
+    total = sum(each["mu-squared"] for each in runs.values())
+    return Spent(entry["updates"], epsilon_of(entry["mu-squared"]), epsilon_of(total))

@@ -71,6 +71,18 @@ class RunConfig(Options):
         "mean", description="how updates are joined; all but the mean hold a round's updates in memory"
     )
     malicious_clients: int = Field(1, ge=0, description="how many bad updates the robust aggregations allow for")
+    central_clip_norm: float | None = Field(
+        None, gt=0, description="L2 norm that the server clips every update of the weights to"
+    )
+    central_noise_multiplier: float = Field(
+        0.0, ge=0, description="noise on the sum of the clipped updates, in units of central-clip-norm"
+    )
+    local_clip_norm: float | None = Field(
+        None, gt=0, description="simulation only: clip-norm of every site; a real site's stands in its policy.yaml"
+    )
+    local_noise_multiplier: float = Field(
+        0.0, ge=0, description="simulation only: noise-multiplier of every site; a real site's is in its policy.yaml"
+    )
     tensorboard: bool = True
     out: str = Field("", description="folder of the run's files")
 

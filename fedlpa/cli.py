@@ -240,6 +240,13 @@ def _count(categories: list[str]) -> tuple[list[str], list[int]]:
     return [name for name, _ in pairs], [count for _, count in pairs]
 
 
+def _print_privacy(metrics: dict[str, Any]) -> None:
+    from common.privacy import privacy_sentences
+
+    for sentence in privacy_sentences(metrics.get("privacy")):
+        print(f"privacy: {sentence}")
+
+
 def _fresh_folder(method: str) -> Path:
     for number in range(1, 10_000):
         folder = Path("runs") / f"{method}-{number}"
@@ -258,6 +265,7 @@ def _print_result(folder: Path, metrics: dict[str, Any]) -> None:
     final = metrics["final"]
     if "seen" in final:
         _print_graph_result(metrics, share)
+        _print_privacy(metrics)
         Console().print(f"report: {folder / 'report.html'}", soft_wrap=True)
         return
     table = Table("scope", "All", "Old", "New", title=f"{metrics['method']} on {metrics['data']}")
@@ -268,6 +276,7 @@ def _print_result(folder: Path, metrics: dict[str, Any]) -> None:
     found, true = final["categories"]["found"], final["categories"]["true"]
     if found is not None:
         console.print(f"categories: {found} found" + ("" if true is None else f", {true} in truth"))
+    _print_privacy(metrics)
     console.print(f"report: {folder / 'report.html'}", soft_wrap=True)
 
 

@@ -1,7 +1,12 @@
 """``python -m fedlpa.flower_child PARENT PROGRAM ...``: one of Flower's programs, ended when its parent ends."""
 
+import os
 import sys
+from pathlib import Path
 from typing import Any, cast
+
+ALIVE = "FEDLPA_ALIVE"
+"""Environment variable: the file that says that the server has been heard."""
 
 
 def main() -> None:
@@ -14,11 +19,15 @@ def main() -> None:
     if program == "flower-superlink":
         from flwr.superlink.cli.flower_superlink import flower_superlink
 
+        from fedlpa.lost_messages import give_lost_messages_again
+
+        give_lost_messages_again()
         flower_superlink()
     elif program == "flower-supernode":
         from flwr.supernode.cli.flower_supernode import flower_supernode
 
         forget_abandoned_messages()
+        touch_when_heard()
         flower_supernode()
     else:
         sys.exit(f"unknown program {program!r}")
@@ -45,6 +54,22 @@ def forget_abandoned_messages() -> None:
         return run_id
 
     node._pull_and_store_message = cast(Any, fetch_and_forget)
+
+
+def touch_when_heard() -> None:
+    """Touch the file that ``ALIVE`` names whenever the server has acknowledged a heartbeat (every 20 s or so)."""
+    from flwr.supercore.heartbeat import HeartbeatSender
+
+    file = os.environ.get(ALIVE)
+    if not file:
+        return
+    beat = HeartbeatSender._heartbeat
+
+    def beat_and_touch(self: HeartbeatSender) -> None:
+        beat(self)  # raises what makes it try again
+        Path(file).touch()
+
+    HeartbeatSender._heartbeat = cast(Any, beat_and_touch)  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

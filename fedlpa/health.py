@@ -1,7 +1,8 @@
 """``python3 -m fedlpa.health FILE``: whether a long-running command was well within the last minute.
 
-``fedlpa server start`` and ``fedlpa site start`` touch a file in their state folder as long as all is well; the
-containers' health checks look at it. Nothing but the standard library is loaded: this runs twice a minute.
+``fedlpa server start`` touches a file in its state folder whenever the SuperLink answers it, a site's SuperNode
+whenever the server has acknowledged its heartbeat; the containers' health checks look at it. Nothing but the standard
+library is loaded: this runs twice a minute.
 """
 
 import sys

@@ -50,7 +50,11 @@ class Exchange:
         return {owed.node: owed.round for owed in self._owed.values()}
 
     def ask(
-        self, messages: Iterable[Message], timeout: float, quorum: int | None = None, grace: float | None = None
+        self,
+        messages: Iterable[Message],
+        timeout: float,
+        enough: Callable[[], bool] | None = None,
+        grace: float | None = None,
     ) -> Iterator[tuple[int, Message | None]]:
         """Push ``messages`` and yield replies as they come, with the node asked; ends when all are in or time is up.
 
@@ -59,7 +63,7 @@ class Exchange:
 
         Args:
             timeout: seconds for all replies.
-            quorum: number of replies without error after which stragglers get only ``grace`` seconds more.
+            enough: says whether the replies handed on so far will do; stragglers get only ``grace`` seconds more then.
         """
         waiting: set[str] = set()
         for message in messages:
@@ -69,16 +73,15 @@ class Exchange:
                     metadata = message.metadata
                     self._owed[message_id] = Owed(metadata.dst_node_id, metadata.group_id, time.time())
         deadline = time.monotonic() + timeout
-        looked, good = time.monotonic(), 0
+        looked = time.monotonic()
         while waiting and time.monotonic() < deadline:
             for owed, reply in self._pull(waiting):
                 waiting.discard(reply.metadata.reply_to_message_id)
-                good += not reply.has_error()
                 yield owed.node, reply
                 del reply
-            if quorum is not None and grace is not None and good >= quorum:
+            if enough is not None and grace is not None and enough():
                 deadline = min(deadline, time.monotonic() + grace)
-                quorum = None
+                enough = None
             if waiting and time.monotonic() - looked > LOOK_EVERY:
                 looked = time.monotonic()
                 for message_id in self._lost(waiting):

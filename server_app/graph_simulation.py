@@ -21,6 +21,7 @@ from common.data.graph_partition import (
 from common.errors import InputError
 from common.methods import get_method
 from common.methods.graph import KIND, TABLE, graph_options
+from common.privacy import check_noise
 from server_app.run_files import RunFiles
 
 log = logging.getLogger("fedlpa.server")
@@ -45,7 +46,8 @@ def prepare_graphs(config: RunConfig, files: RunFiles, *, overwrite: bool) -> Ru
     resolved = config.but(
         kind=kind, sample_shape=(parts[0].x.shape[1],), seen_classes=names, classes=names, clients=clients
     )
-    get_method(config.method).contract(resolved)  # refuses settings that do not fit before anything runs
+    # Settings that do not fit, and noise that would not hold, are refused before anything runs.
+    check_noise(resolved, get_method(config.method).contract(resolved))
     if config.min_clients > clients:
         raise InputError(
             f"setting min-clients={config.min_clients} exceeds the {clients} clients; lower it or add clients."

@@ -36,8 +36,8 @@ class RunningMean:
             self._low[name] += (high - (total - part)) + (term - part)
             self._high[name] = total
 
-    def result(self) -> dict[str, NDArray[Any]]:
-        """The mean; empty if nothing was added."""
+    def result(self, number: int = 0) -> dict[str, NDArray[Any]]:
+        """The mean, the same in whatever round ``number``; empty if nothing was added."""
         return {
             name: ((high + self._low[name]) / self.weight).astype(self._types[name])
             for name, high in self._high.items()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.config import RunConfig
+from server_app.central_noise import NoisyMean
 from server_app.mean import RunningMean
 
 log = logging.getLogger("fedlpa.server")
@@ -20,13 +21,15 @@ class Aggregate(Protocol):
         """Take in one reply with a positive weight."""
         ...
 
-    def result(self) -> dict[str, NDArray[np.float32]]:
-        """The joined arrays; empty if nothing was added."""
+    def result(self, number: int = 0) -> dict[str, NDArray[np.float32]]:
+        """The joined arrays of round ``number``; empty if nothing was added."""
         ...
 
 
 def make_aggregate(config: RunConfig) -> Aggregate:
-    """What the setting ``aggregation`` names."""
+    """What the setting ``aggregation`` names; with ``central-noise-multiplier`` the mean with noise on it."""
+    if config.central_noise_multiplier:
+        return NoisyMean(config)
     return RunningMean() if config.aggregation == "mean" else RobustAggregate(config)
 
 
@@ -43,7 +46,7 @@ class RobustAggregate:
         self._names = self._names or tuple(arrays)
         self._results.append(([np.array(arrays[name]) for name in self._names], round(weight)))
 
-    def result(self) -> dict[str, NDArray[np.float32]]:
+    def result(self, number: int = 0) -> dict[str, NDArray[np.float32]]:
         """The joined arrays; empty if nothing was added. Too few updates for the setting: the median of them."""
         from flwr.server.strategy.aggregate import aggregate_krum, aggregate_median, aggregate_trimmed_avg
 

@@ -18,6 +18,8 @@ from common.exchange import DELIVER, Instruction, content_bytes, read_arrays, re
 from common.methods import get_method, load_hook
 from common.methods.schedule import RoundPlan
 from common.model_files import save_model
+from common.privacy import privacy_reached
+from server_app.central_noise import clip_reply
 from server_app.exchange import Exchange
 from server_app.method import Outcome, Reply, ServerMethod
 from server_app.norms import Spool, clipped, far_outside, update_norm
@@ -216,6 +218,7 @@ class Rounds:
             norm = None if mode == "ignore" else update_norm(reply, before)
             if norm is not None:
                 norms[reply.site] = norm
+            reply = clip_reply(reply, before, self.config.central_clip_norm)
             if spool is not None:
                 spool.add(reply)
             else:
@@ -253,7 +256,7 @@ class Rounds:
         for node, message in self.exchange.ask(
             self._messages(sorted(silent), plan, kind, tally),
             self.config.round_timeout,
-            quorum=self.config.min_clients,
+            enough=lambda: len(tally.answered) >= self.config.min_clients,
             grace=self.config.grace_period,
         ):
             silent.discard(node)
@@ -335,6 +338,7 @@ class Rounds:
                 "refused": sorted(tally.refused, key=lambda entry: entry["site"]),
                 "outliers": tally.outliers,
             },
+            **({"privacy": privacy} if (privacy := privacy_reached(self.config, plan.round)) else {}),
             "bytes": {"up": tally.up, "down": tally.down},
             "seconds": {
                 "round": seconds,

@@ -5,6 +5,7 @@ import logging
 from common.config import RunConfig
 from common.errors import InputError
 from common.methods import get_method, load_hook
+from common.privacy import check_noise
 from server_app.run_files import RunFiles
 
 log = logging.getLogger("fedlpa.server")
@@ -70,7 +71,8 @@ def prepare_samples(config: RunConfig, files: RunFiles, *, overwrite: bool) -> R
         kind=dataset.kind, sample_shape=dataset.sample_shape, seen_classes=split.seen, classes=split.classes
     )
     resolved = with_backbone(resolved)
-    get_method(config.method).contract(resolved)  # refuses a model or a K that does not fit before anything runs
+    # Whatever does not fit is refused before anything runs: a model, a K, noise that would not hold.
+    check_noise(resolved, get_method(config.method).contract(resolved))
     if config.min_clients > training:
         raise InputError(
             f"setting min-clients={config.min_clients} exceeds the {training} clients that train; lower it or add "

@@ -25,6 +25,14 @@ class RoundPlan:
     progress: float
     """Share of the training rounds that lie behind, in [0, 1]."""
 
+    @property
+    def keeps_weights(self) -> bool:
+        """Whether the weights come back as they went out, so that joining them could only add noise to them.
+
+        A run of a single round is the exception: its closing round measures the inputs.
+        """
+        return self.phase == "closing" and self.rounds > 1
+
 
 def cosine(step: int, steps: int, peak: float, floor: float = 1e-5) -> float:
     """Cosine decay from ``peak`` at step 0 to ``floor`` at step ``steps``; flat where the peak is lower still."""

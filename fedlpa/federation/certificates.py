@@ -35,8 +35,8 @@ def write_authority(folder: Path) -> None:
     (folder / "ca.crt").write_bytes(certificate.public_bytes(Encoding.PEM))
 
 
-def write_server_certificate(folder: Path, authority: Path, hosts: tuple[str, ...]) -> None:
-    """Make ``server.key`` (mode 0600) and ``server.crt`` in ``folder``, valid for ``hosts`` and this machine."""
+def write_server_certificate(folder: Path, authority: Path, hosts: tuple[str, ...], days: int = SERVER_DAYS) -> None:
+    """Make ``server.key`` (mode 0600) and ``server.crt`` in ``folder``, for ``hosts``, this machine, and ``days``."""
     ca = x509.load_pem_x509_certificate((authority / "ca.crt").read_bytes())
     ca_key = load_pem_private_key((authority / "ca.key").read_bytes(), None)
     assert isinstance(ca_key, ec.EllipticCurvePrivateKey)
@@ -47,7 +47,7 @@ def write_server_certificate(folder: Path, authority: Path, hosts: tuple[str, ..
             x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fedlpa server")]),
             ca.subject,
             key.public_key(),
-            SERVER_DAYS,
+            days,
         )
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

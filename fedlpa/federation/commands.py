@@ -63,6 +63,22 @@ def add(
     print(f"{name}: hand over {add_site(folder, name)} over a safe channel, then delete it here")
 
 
+@federation_app.command("renew", epilog="Example: fedlpa federation renew fl --days 825")
+def renew(
+    folder: Annotated[Path, typer.Argument(help="The folder that 'federation init' made.")],
+    days: Annotated[int, typer.Option(min=1, max=3650, help="How long the new certificate is valid.")] = 825,
+    ca: Annotated[
+        Path | None, typer.Option(help="Where ca.key and ca.crt are, if they are kept elsewhere than in FOLDER/ca.")
+    ] = None,
+) -> None:
+    """Make a new server certificate for the same names; sites need nothing new."""
+    from fedlpa.federation.renew import renew_certificate
+
+    ends = renew_certificate(folder, days=days, authority=ca)
+    print(f"valid until {ends:%Y-%m-%d}; the old pair is kept as server.crt.old and server.key.old")
+    print("restart 'fedlpa server start' to use it; sites reconnect by themselves")
+
+
 @server_app.command("start", epilog="Example: fedlpa server start --config fl/server/server.toml")
 def start_server(config: Annotated[Path, typer.Option(help="server.toml")]) -> None:
     """Run the server until it is stopped; it is started again when it dies."""
@@ -81,6 +97,7 @@ def run(
 ) -> None:
     """Run a federation of institutions: submit, follow, and go on after failures; on the server's machine."""
     from common.config import parse_assignments
+    from common.privacy import privacy_sentences
     from fedlpa.federation.run import run_federation
     from fedlpa.federation.run_config import load_run
     from fedlpa.federation.server_config import load_server_config
@@ -97,6 +114,8 @@ def run(
             say=live.on_message,
         )
     accuracy, found = metrics["final"].get("seen_accuracy"), metrics["final"]["categories"]["found"]
+    for sentence in privacy_sentences(metrics.get("privacy")):
+        print(f"privacy: {sentence}")
     print(f"seen-class accuracy: {'-' if accuracy is None else f'{accuracy:.1%}'}; categories: {found or '-'}")
     print(f"report: {out / 'report.html'}")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from common.config import RunConfig, make_config
 from common.errors import InputError
 from common.methods import get_method
+from common.privacy import check_noise
 from common.toml_file import beside, read_toml
 
 SERVER = "server"
@@ -45,11 +46,17 @@ def load_run(path: Path, assigned: dict[str, str] | None = None) -> RunOrder:
         raise InputError(f"setting 'classes' in {path} is for simulations only; leave it out.")
     if get_method(config.method).pooled:
         raise InputError(f"method '{config.method}' in {path} pools all data, so it is for simulations only.")
+    if config.local_clip_norm is not None or config.local_noise_multiplier:
+        raise InputError(
+            f"settings 'local-clip-norm' and 'local-noise-multiplier' in {path} are for simulations only; each site's "
+            "policy.yaml has its own."
+        )
     for key, value in (("held-out-sites", config.held_out_sites), ("unlabelled-sites", config.unlabelled_sites)):
         if value:
             raise InputError(f"setting '{key}' in {path} is for simulations only; leave it out.")
     from common.models import with_backbone
 
     config = with_backbone(config, path.parent)
-    get_method(config.method).contract(config)  # refuses what does not fit before anything is submitted
+    # Whatever does not fit is refused before anything runs: a model, a K, noise that would not hold.
+    check_noise(config, get_method(config.method).contract(config))
     return RunOrder(config, server)

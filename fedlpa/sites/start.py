@@ -17,13 +17,15 @@ from common.errors import InputError, RunFailedError
 from common.files import write_atomically
 from fedlpa.children import Backoff, flower_environment, free_port, last_words, start, stop
 from fedlpa.federation.bundle import installed_hash
-from fedlpa.health import touch
+from fedlpa.flower_child import ALIVE
+from fedlpa.health import FILE, is_well
 from fedlpa.sites.approval import HOW
 from fedlpa.sites.connection import check_connection, load_key
 
 Say = Callable[[str], None]
 LOG = "flower.log"
 SECRET = "runtime.secret"
+SILENT = "{} has not been heard for a minute; the SuperNode keeps trying"
 
 
 def run_site(config: SiteConfig, say: Say) -> None:
@@ -57,6 +59,8 @@ class _Pair:
         self.node: subprocess.Popen[bytes] | None = None
         self.worker: subprocess.Popen[bytes] | None = None
         self.address = ""
+        self.heard = False
+        (config.state / FILE).unlink(missing_ok=True)
         self.falls, self.worker_falls = Backoff(most=30.0), Backoff(most=30.0)
 
     def run(self) -> None:
@@ -64,12 +68,18 @@ class _Pair:
             while not self.stopping:
                 self._keep_node()
                 self._keep_worker()
-                if self.node is not None and self.node.poll() is None:
-                    touch(self.config.state)
+                self._tell_connection()
                 self._sleep(0.5)
         finally:
             stop(self.worker, 2.0)
             stop(self.node)
+
+    def _tell_connection(self) -> None:
+        """Say when the server falls silent and when it is heard again: the SuperNode touches a file then."""
+        heard = is_well(self.config.state / FILE)
+        if heard != self.heard:
+            self.say(f"connected to {self.config.server}" if heard else SILENT.format(self.config.server))
+        self.heard = heard
 
     def _keep_node(self) -> None:
         if self.node is not None and self.node.poll() is None:
@@ -117,7 +127,8 @@ class _Pair:
 
     def _start(self, module: str, arguments: list[str]) -> "subprocess.Popen[bytes]":
         state = self.config.state
-        return start(module, arguments, state / LOG, flower_environment(state / "flower"))
+        environment = {**flower_environment(state / "flower"), ALIVE: str(state / FILE)}
+        return start(module, arguments, state / LOG, environment)
 
     def _sleep(self, seconds: float) -> None:
         end = time.monotonic() + seconds

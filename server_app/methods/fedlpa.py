@@ -75,7 +75,8 @@ class FedLPAServer:
             self._match()
             self._discriminate()
         outcome = self._outcome(plan)
-        self._weights = self._mean.result() or self._weights
+        if not plan.keeps_weights:
+            self._weights = self._mean.result(plan.round) or self._weights
         self._reset()
         return outcome
 

@@ -115,7 +115,8 @@ class GCDServer:
     def finish_round(self, plan: RoundPlan) -> Outcome:
         """The new mean; in the closing round the merged categories and the scores of the sites' clusters."""
         outcome = self._merge() if plan.discover else Outcome({})
-        self._weights = self._mean.result() or self._weights
+        if not plan.keeps_weights:
+            self._weights = self._mean.result(plan.round) or self._weights
         self._reset()
         return outcome
 

@@ -64,7 +64,7 @@ class GraphServer:
         known = [entry for _, entry in sorted(self._validation.items())]
         if known:
             scores["validation"] = sum(value * n for value, n in known) / sum(n for _, n in known)
-        self._weights = self._mean.result() or self._weights
+        self._weights = self._mean.result(plan.round) or self._weights
         self._reset()
         return Outcome(scores)
 

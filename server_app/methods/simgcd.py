@@ -50,7 +50,8 @@ class SimGCDServer:
                 "global": score_dict(global_scores(self._counts, self.config)),
             }
             found = int((sum(c.sum(axis=1) for c in self._counts.values()) > 0).sum())
-        self._weights = self._mean.result() or self._weights
+        if not plan.keeps_weights:
+            self._weights = self._mean.result(plan.round) or self._weights
         self._reset()
         return Outcome(scores, found)
 

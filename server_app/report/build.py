@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from common.data.dataset import Dataset, sort_labels
 from common.files import write_text
+from common.privacy import privacy_sentences
 from server_app.report import curves, embedding_map, words
 from server_app.report.colours import OTHER_PHASE, PHASES, Look, category_looks, class_looks
 from server_app.report.heat_table import HeatTable, heat_table
@@ -91,6 +92,7 @@ def _run_parts(run: Run) -> dict[str, Any]:
         "seconds_total": total_seconds(run),
         "seconds": [(name, value) for name, key in _SECONDS.items() if (value := number(seconds.get(key))) is not None],
         "participation": participation(run.rounds),
+        "privacy": privacy_sentences(run.metrics.get("privacy")),
         "config": [(key, _setting(value)) for key, value in run.config.items()],
         "is_graph": run.setting("method") == "fedlog" or "unseen_node" in run.final,
         "model_categories": _model_categories(run),

@@ -90,6 +90,7 @@ institutions, so the parts that need them are left out here.
     {% if by_site %}<a href="#sites">Sites</a>{% endif +%}
     <a href="#cost">Traffic and time</a>
     <a href="#clients">Absences</a>
+    {% if privacy %}<a href="#privacy">Differential privacy</a>{% endif +%}
     <a href="#config">Configuration</a>
     <a href="#glossary">Glossary</a>
   </nav>
@@ -335,6 +336,15 @@ institutions, so the parts that need them are left out here.
   {% endif %}
 </section>
 
+{% if privacy %}
+<section id="privacy">
+  <h2>Differential privacy</h2>
+  {% for sentence in privacy %}
+  <p class="lead">{{ sentence|capitalize }}.</p>
+  {% endfor %}
+</section>
+
+{% endif %}
 <section id="config">
   <h2>Configuration</h2>
   <p class="lead">Everything that was set or left at its default; <code>config.json</code> holds the same.</p>

@@ -8,11 +8,11 @@ from client_app.audit import FILE, verify
 from client_app.guard import FAILED, REFUSED, guard
 from client_app.policy import load_policy
 from client_app.site import SITE_CONFIG
-from client_app.update_noise import epsilon
 from common.config import make_config
 from common.errors import InputError, RunFailedError
 from common.exchange import Instruction, client_content, read_arrays, server_content
 from common.methods import get_method
+from common.privacy import epsilon
 
 pytestmark = pytest.mark.usefixtures("flower_task")
 
@@ -39,9 +39,9 @@ class RealSite:
         self.weights = {name: np.zeros(spec.shape, spec.dtype) for name, spec in specs.items()}
         self.ran = False
 
-    def answer(self, records=None, config=None, kind="train", **metrics):
+    def answer(self, records=None, config=None, kind="train", run="", **metrics):
         """What leaves when the app answers with ``records`` (default: weights) and ``metrics``."""
-        instruction = Instruction(config or self.config, 1, None, "")
+        instruction = Instruction(config or self.config, 1, None, "", run)
         message = Message(server_content(instruction, {"weights": self.weights}), dst_node_id=1, message_type=kind)
         message.metadata.__dict__["_message_id"] = "1"
         context = Context(7, 1, {SITE_CONFIG: str(self.folder / "site.toml")}, RecordDict({}), {})
@@ -176,20 +176,23 @@ def test_an_update_is_clipped_and_noised(tmp_path):
     }
     site.answer(moved)
     assert f"update 2 of this run left with noise: epsilon {epsilon(2.0, 2):.3g}" in site.log
+    site.answer(moved, run="another")
+    third = f"update 1 of this run left with noise: epsilon {epsilon(2.0, 1):.3g} at delta 1e-05"
+    assert f"{third} ({epsilon(2.0, 3):.3g} over all runs of this site)" in site.log
+
+
+def test_noise_of_a_real_site_cannot_be_drawn_again_and_ignores_the_run_s_settings(tmp_path):
+    """Whoever could draw it again, by the run's seed, could take it off."""
+    policy = POLICY.replace("[weights, catalogue]", "[weights]") + "clip-norm: 1.0\nnoise-multiplier: 2.0\n"
+    site = RealSite(tmp_path, policy)
+    config = site.config.but(local_clip_norm=100.0, local_noise_multiplier=1e-9, share_categories=False)
+    first, again = (read_arrays(site.answer(config=config).content)["weights"] for _ in range(2))
+    assert norm(first) > 1.0
+    assert all(np.any(first[name] != again[name]) for name in first)
 
 
 def norm(arrays):
     return float(np.sqrt(sum(np.square(array, dtype=np.float64).sum() for array in arrays.values())))
-
-
-def test_epsilon_is_exact_for_the_gaussian_mechanism():
-    from scipy.stats import norm as gauss
-
-    for multiplier, rounds in ((1.0, 1), (5.0, 10), (20.0, 27)):
-        found, mu = epsilon(multiplier, rounds), 2 * rounds**0.5 / multiplier
-        delta = gauss.cdf(mu / 2 - found / mu) - np.exp(found) * gauss.cdf(-mu / 2 - found / mu)
-        assert delta == pytest.approx(1e-5, rel=1e-3)
-    assert epsilon(0.0, 3) == float("inf")
 
 
 def test_every_change_of_the_audit_log_is_found(site):

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
+MISBEHAVIOUR = Path(__file__).parent / "misbehaviour"
 PACKAGES = ("client_app", "common", "fedlpa", "server_app")
 
 
@@ -75,9 +76,14 @@ class Federation:
         """The state folder of a site."""
         return self.site(name) / "state"
 
-    def arguments(self, *arguments: str, code: Path | None = None) -> tuple[list[str], dict[str, str]]:
+    def arguments(
+        self, *arguments: str, code: Path | None = None, misbehave: str = ""
+    ) -> tuple[list[str], dict[str, str]]:
         """A ``fedlpa`` command and its environment."""
         environment = {**os.environ, "PYTHONPATH": str(code or self.code), "OMP_NUM_THREADS": "1"}
+        if misbehave:
+            environment["MISBEHAVE"] = misbehave
+            environment["PYTHONPATH"] += os.pathsep + str(MISBEHAVIOUR)
         return [sys.executable, "-P", "-m", "fedlpa.cli", *arguments], environment
 
     def command(self, *arguments: str, seconds: float = 120) -> "subprocess.CompletedProcess[str]":
@@ -87,9 +93,11 @@ class Federation:
             command, env=environment, cwd=self.folder, capture_output=True, text=True, timeout=seconds, check=False
         )
 
-    def start(self, name: str, *arguments: str, code: Path | None = None) -> "subprocess.Popen[bytes]":
+    def start(
+        self, name: str, *arguments: str, code: Path | None = None, misbehave: str = ""
+    ) -> "subprocess.Popen[bytes]":
         """Start a command that goes on; its output is in ``<name>.out``."""
-        command, environment = self.arguments(*arguments, code=code)
+        command, environment = self.arguments(*arguments, code=code, misbehave=misbehave)
         with open(self.folder / f"{name}.out", "ab") as output:
             self.running[name] = subprocess.Popen(
                 command, env=environment, cwd=self.folder, stdout=output, stderr=subprocess.STDOUT
@@ -105,9 +113,10 @@ class Federation:
         self.start("server", "server", "start", "--config", str(self.home / "server" / "server.toml"))
         wait_for(lambda: "ready:" in self.told("server"), 60, "the server to be ready")
 
-    def start_site(self, name: str, code: Path | None = None) -> None:
-        """Start a site."""
-        self.start(name, "site", "start", "--config", str(self.site(name) / "site.toml"), code=code)
+    def start_site(self, name: str, code: Path | None = None, misbehave: str = "") -> None:
+        """Start a site; ``misbehave`` is what ``misbehaviour/sitecustomize.py`` knows."""
+        config = str(self.site(name) / "site.toml")
+        self.start(name, "site", "start", "--config", config, code=code, misbehave=misbehave)
 
     def start_all(self) -> None:
         """Start the server and all sites."""

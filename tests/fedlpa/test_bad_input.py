@@ -25,6 +25,12 @@ def refused(done, *words):
         assert word in sentence, sentence
 
 
+NOISE = [
+    part
+    for setting in ("central-noise-multiplier=1", "central-clip-norm=1", "share-categories=false")
+    for part in ("--set", setting)
+]
+
 CASES = {
     "wrong-column": (GOOD, ["--set", "label-column=lable"], ["lable", "label"]),
     "text": (GOOD.replace("7,14,x", "7,many,x"), [], ["'b'", "many"]),
@@ -40,6 +46,29 @@ CASES = {
     "seen": (GOOD, ["--seen-classes", "x,zz"], ["zz"]),
     "k": (GOOD, ["--method", "fedavg-simgcd", "--set", "categories=1", "--seen-classes", "x,y"], ["categories=1"]),
     "model": (GOOD, ["--set", "model=convnet"], ["convnet", "vectors"]),
+    "noise-without-norm": (GOOD, ["--set", "central-noise-multiplier=1"], ["needs central-clip-norm"]),
+    "noise-beside-rows": (
+        GOOD,
+        ["--set", "local-noise-multiplier=1", "--set", "local-clip-norm=1"],
+        ["covers weights only", "'catalogue'", "set share-categories=false"],
+    ),
+    "noise-on-nothing": (
+        GOOD,
+        ["--method", "local-infomap", "--set", "central-noise-multiplier=1", "--set", "central-clip-norm=1"],
+        ["local-infomap shares no weights"],
+    ),
+    "noise-beside-centroids": (
+        GOOD,
+        ["--method", "fedavg-gcd", "--set", "central-noise-multiplier=1", "--set", "central-clip-norm=1"],
+        ["choose another method"],
+    ),
+    "noise-on-a-median": (
+        GOOD,
+        [*NOISE, "--set", "aggregation=median"],
+        ["aggregation=median", "needs aggregation=mean"],
+    ),
+    "noise-and-refusals": (GOOD, [*NOISE, "--set", "outliers=refuse"], ["outliers=refuse", "needs outliers=report"]),
+    "negative-noise": (GOOD, ["--set", "central-noise-multiplier=-1"], ["central-noise-multiplier=-1"]),
     "twice": (GOOD, ["--alpha", "0.3", "--set", "alpha=0.2"], ["alpha", "twice"]),
 }
 

@@ -13,6 +13,7 @@ from flwr.app import Error, Message
 from common.config import make_config
 from common.errors import RunFailedError
 from common.exchange import client_content, read_arrays, read_instruction
+from common.privacy import epsilon
 from server_app.app import run
 from server_app.run_files import RunFiles
 
@@ -247,6 +248,65 @@ def test_a_robust_aggregation_with_too_few_updates_takes_their_median(prepared):
     config, files = prepared(rounds=1, aggregation="multi-krum", outliers="ignore")
     play((config, files), Sites(a=honest(0.1), b=honest(0.1), poison=honest(100.0)))
     assert mean_move(config, files) == pytest.approx(0.1, rel=0.05)
+
+
+NOISY = {"central_clip_norm": 2.0, "central_noise_multiplier": 3.0}
+
+
+def test_clipped_updates_move_the_mean_by_no_more_than_their_share(prepared):
+    config, files = prepared(rounds=1, central_clip_norm=2.0)
+    play((config, files), Sites(a=honest(), b=honest(), poison=honest(-1000.0)))
+    weights = load_weights(config, files)
+    moved = np.concatenate([(after - before).ravel() for before, after in weights])
+    assert np.linalg.norm(moved) == pytest.approx(2.0 / 3, rel=1e-3)  # two ahead, one back: one norm over three sites
+    assert json.loads(files.metrics.read_text())["privacy"]["central"]["epsilon"] is None
+
+
+def test_central_noise_is_on_the_model_and_its_epsilon_in_the_record(prepared):
+    config, files = prepared(rounds=3, **NOISY)
+    history = play((config, files), Sites(a=honest(0), b=honest(0)))
+    noise = np.concatenate([(after - before).ravel() for before, after in load_weights(config, files)])
+    assert noise.std() == pytest.approx(2**0.5 * 3.0 * 2.0 / 2, rel=0.03)  # the closing round changes no weights
+    assert [record["privacy"]["central"]["epsilon"] for record in history] == [
+        pytest.approx(epsilon(3.0, n)) for n in (1, 2, 3)
+    ]
+    assert json.loads(files.metrics.read_text())["privacy"] == history[-1]["privacy"]
+
+
+def test_a_noised_simulation_that_breaks_off_goes_on_as_if_it_had_not(prepared):
+    grid = Sites(a=honest(), b=honest(0.3))
+    config, files = prepared(data="digits", **NOISY)
+    straight = play((config, files), grid)
+    expected = [after for _, after in load_weights(config, files)]
+    files.checkpoint.unlink()
+
+    def stop(record):
+        if record["round"] == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(grid, config, files, stop, simulated=False)
+    resumed = play((config, files), grid)
+    assert [record["privacy"] for record in resumed] == [record["privacy"] for record in straight]
+    for (_, found), wanted in zip(load_weights(config, files), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def load_weights(config, files):
+    """Pairs of initial and final weights."""
+    from common.model_files import load_model
+    from server_app.methods.fedlpa import FedLPAServer
+
+    after = load_model(files.model).weights
+    return [(before, after[name]) for name, before in FedLPAServer(config).weights().items()]
+
+
+def test_answers_that_are_refused_do_not_hurry_the_others(prepared):
+    """The grace period starts with ``min-clients`` answers that count."""
+    grid = Sites(a=late(0.5), b=late(0.6), d=nan, e=misshapen)
+    history = play(prepared(grace_period=0.05), grid)
+    assert [record["clients"]["answered"] for record in history] == [2, 2, 2]
+    assert len([1 for name, kind, _ in grid.asked if (name, kind) == ("b", "train")]) == 3
 
 
 def mean_move(config, files):

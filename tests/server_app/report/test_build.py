@@ -648,6 +648,17 @@ def test_a_run_that_exchanged_nothing_did_not_train_together(tmp_path: Path) -> 
     assert sentence.startswith("3 sites worked without exchanging anything for 2 of 4 planned rounds;")
 
 
+def test_the_epsilon_reached_is_stated(tmp_path: Path) -> None:
+    spent = {"clip_norm": 1.0, "noise_multiplier": 5.0, "epsilon": 10.484}
+    metrics = {"privacy": {"delta": 1e-5, "rounds": 27, "covers": "weights", "central": spent}}
+    page = parse(build_report(write_run(tmp_path / "run", metrics=metrics, sites=False)))
+    told = page.one("section", id="privacy").text
+    assert "Epsilon 10.5 at delta 1e-05" in told
+    assert "after 27 rounds" in told
+    bare = parse(build_report(write_run(tmp_path / "bare", sites=False)))
+    assert not bare.all("section", id="privacy")
+
+
 def test_a_resumed_run_counts_each_round_once_and_skips_half_a_line(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", rounds=[record(1), record(2), record(2, phase="closing")], sites=False)
     with open(run / "rounds.jsonl", "a") as file:
