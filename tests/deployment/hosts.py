@@ -118,7 +118,9 @@ def has_netem() -> bool:
         return False
     try:
         words = ["tc", "-n", name, "qdisc", "add", "dev", "lo", "root", "netem", "loss", "1%"]
-        return shutil.which("tc") is not None and subprocess.run(words, capture_output=True, check=False).returncode == 0
+        return (
+            shutil.which("tc") is not None and subprocess.run(words, capture_output=True, check=False).returncode == 0
+        )
     finally:
         ip("netns", "del", name)
 

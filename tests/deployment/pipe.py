@@ -1,4 +1,4 @@
-"""``pipe.py NAMESPACE DEVICE ADDRESS NAMESPACE DEVICE ADDRESS LOSS``: a link that loses packets, where the kernel cannot.
+"""``pipe.py NAMESPACE DEVICE ADDRESS NAMESPACE DEVICE ADDRESS LOSS``: a link that loses packets, by user space.
 
 Two TUN devices, one in each network namespace; what is sent into one comes out of the other, or gets lost.
 Prints ``ready`` and runs until it is killed. Needs root and /dev/net/tun.
