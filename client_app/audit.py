@@ -42,6 +42,7 @@ def append_message(folder: Path, run: int, round_number: int, incoming: Message,
     handle = os.open(folder / FILE, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
+        _drop_half_line(handle)
         last = _last_line(handle)
         entry = {
             "n": (last["n"] + 1) if last else 1,
@@ -52,8 +53,9 @@ def append_message(folder: Path, run: int, round_number: int, incoming: Message,
             **_describe(content),
             "previous": last["hash"] if last else START,
         }
-        line = json.dumps({**entry, "hash": _hash(entry)}, allow_nan=False) + "\n"
-        os.write(handle, line.encode())
+        line = (json.dumps({**entry, "hash": _hash(entry)}, allow_nan=False) + "\n").encode()
+        if os.write(handle, line) < len(line):
+            raise OSError(f"{folder / FILE}: the line did not fit; is the disk full?")
         os.fsync(handle)
     finally:
         os.close(handle)
@@ -107,6 +109,20 @@ def _describe(content: RecordDict) -> dict[str, Any]:
 
 def _hash(entry: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(entry, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _drop_half_line(handle: int) -> None:
+    """Cut off a line without an end: the process died, or the disk was full, before its message could leave."""
+    end = start = os.lseek(handle, 0, os.SEEK_END)
+    while start > 0:
+        size = min(4096, start)
+        found = os.pread(handle, size, start - size).rfind(b"\n")
+        if found >= 0:
+            start += found + 1 - size
+            break
+        start -= size
+    if start < end:
+        os.ftruncate(handle, start)
 
 
 def _last_line(handle: int) -> dict[str, Any] | None:

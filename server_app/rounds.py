@@ -118,7 +118,7 @@ class Rounds:
     def _resume(self) -> int:
         """The number of rounds already done."""
         if not self.files.checkpoint.exists():
-            self.files.rounds.unlink(missing_ok=True)
+            self.files.keep_rounds(0)
             return 0
         done, snapshot = self.files.read_checkpoint()
         self.method.restore(snapshot)

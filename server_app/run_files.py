@@ -69,7 +69,7 @@ class RunFiles:
         try:
             if self.config.exists():
                 self._clear()
-            elif self.folder.exists() and any(self.folder.iterdir()):
+            elif self.folder.exists() and not all(_is_passing(path) for path in self.folder.iterdir()):
                 raise InputError(f"{self.folder} is not empty and holds no run; choose another --out.")
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -108,7 +108,9 @@ class RunFiles:
         return records
 
     def keep_rounds(self, last: int) -> list[dict[str, Any]]:
-        """Drop lines of rounds after ``last``, which a resumed run does again."""
+        """Drop lines of rounds after ``last``, which a resumed run does again, and checkpoints that were cut short."""
+        for part in self.folder.glob(f".{self.checkpoint.name}.*.part"):
+            part.unlink(missing_ok=True)
         kept = [record for record in self.history() if record["round"] <= last]
         write_text(self.rounds, "".join(json.dumps(record, allow_nan=False) + "\n" for record in kept))
         return kept
@@ -145,6 +147,11 @@ class RunFiles:
             raise InputError(
                 f"{self.checkpoint} cannot be read ({error}); restore it or start again with --overwrite."
             ) from None
+
+
+def _is_passing(path: Path) -> bool:
+    """Whether this is a lock or a half-written file of ours: what is left of a run that died before it began."""
+    return path.name in {".follow.lock", ".run.lock"} or (path.name.startswith(".config.json.") and path.suffix == ".part")
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:

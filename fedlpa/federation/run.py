@@ -17,6 +17,7 @@ from fedlpa.children import Backoff
 from fedlpa.federation.bundle import build_bundle
 from fedlpa.federation.control import NoServerError, RunState, control, state, stop, submit
 from fedlpa.federation.server_config import ServerConfig
+from fedlpa.health import FILE, is_well
 from server_app.deployment import FAILED, STATUS, is_running
 from server_app.run_files import RunFiles
 
@@ -81,6 +82,7 @@ class _Following:
     say: Say
     shown: dict[int, str] = field(default_factory=dict)
     note: str = ""
+    submitted: bool = False
 
     def until_done(self, tries: int) -> None:
         backoff, left = Backoff(most=30.0), tries
@@ -121,17 +123,24 @@ class _Following:
         return None
 
     def _submit(self, bundle: bytes) -> int:
+        """Submit the run. A server that was there a moment ago is being started again: it is waited for.
+
+        Raises:
+            NoServerError: no server is running, or it stayed away.
+        """
         end = time.monotonic() + PATIENCE
         while True:
             try:
                 with control(self.server) as client:
                     run_id = submit(client, bundle, str(self.files.folder))
                 write_json(self.files.folder / FLOWER_RUN, {"run-id": str(run_id)})
+                self.submitted = True
                 self.say("submitted; waiting for sites")
                 return run_id
             except NoServerError:
-                if time.monotonic() > end or (not self.shown and not self.files.checkpoint.exists()):
+                if time.monotonic() > end or not (self.submitted or is_well(self.server.state / FILE)):
                     raise
+                self._note("the server does not answer; waiting for it")
                 time.sleep(POLL)
 
     def _follow(self, run_id: int) -> RunState:
@@ -182,7 +191,9 @@ class _Following:
             if self.shown.get(number) != text:
                 self.shown[number] = text
                 self.watch(record)
-        note = _read_note(self.files.folder / STATUS)
+        self._note(_read_note(self.files.folder / STATUS))
+
+    def _note(self, note: str) -> None:
         if note and note != self.note:
             self.note = note
             self.say(note)

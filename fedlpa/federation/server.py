@@ -12,7 +12,7 @@ from common.errors import InputError, RunFailedError
 from fedlpa.children import Backoff, flower_environment, last_words, start, stop
 from fedlpa.federation.control import NoServerError, control, nodes, read_public_key, register, unregister
 from fedlpa.federation.server_config import ServerConfig
-from fedlpa.health import touch
+from fedlpa.health import FILE, touch
 
 Say = Callable[[str], None]
 LOG = "server.log"
@@ -65,6 +65,7 @@ def serve(config: ServerConfig, say: Say) -> None:
             _sleep(LOOK_EVERY if ready else 0.5, stopping)
     finally:
         stop(child)
+        (config.state / FILE).unlink(missing_ok=True)
         say("stopped")
 
 

@@ -152,6 +152,18 @@ def test_what_cannot_be_logged_does_not_leave(site):
     assert reply.error.code == FAILED
 
 
+@pytest.mark.parametrize("whole", [0, 1, 2])
+def test_a_line_that_a_crash_cut_short_is_replaced(site, whole):
+    for _ in range(whole):
+        site.answer()
+    path = site.folder / "state" / FILE
+    path.parent.mkdir(exist_ok=True)
+    with open(path, "a") as file:
+        file.write('{"n": 9, "records": "' + "x" * 5000)
+    assert site.answer().has_content()
+    assert verify(path).messages == whole + 1
+
+
 def test_missing_data_at_a_real_site_is_an_error_not_an_absence(site):
     from client_app.app import _sits_out
     from client_app.site import real_site

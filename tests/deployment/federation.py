@@ -49,7 +49,18 @@ def wait_for(what: Callable[[], Any], seconds: float, why: str) -> Any:
 class Federation:
     """Folder, code and processes of one federation on this machine."""
 
-    def __init__(self, folder: Path, code: Path, sites: Iterable[str], settings: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        code: Path,
+        sites: Iterable[str],
+        settings: Iterable[str] = (),
+        *,
+        host: str = "localhost",
+        at: Callable[[str], list[str]] = lambda name: [],
+    ) -> None:
+        """``host``: where sites reach the server; ``at``: what to write before commands of ``server``, or of a site."""
+        self.host, self.at = host, at
         self.folder, self.code, self.sites = folder, code, tuple(sites)
         self.home = folder / "fl"
         self.port, self.control_port = free_ports(2)
@@ -60,7 +71,7 @@ class Federation:
         """``federation init`` on data files ``<site>.parquet``, which become the sites' data."""
         like = [part for site in self.sites for part in ("--data-like", str(data / f"{site}.parquet"))]
         told = self.command(
-            "federation", "init", str(self.home), "--host", "localhost", "--sites", ",".join(self.sites),
+            "federation", "init", str(self.home), "--host", self.host, "--sites", ",".join(self.sites),
             "--port", str(self.port), "--control-port", str(self.control_port), *like,
             *(part for setting in self.settings for part in ("--set", setting)),
         )  # fmt: skip
@@ -77,18 +88,18 @@ class Federation:
         return self.site(name) / "state"
 
     def arguments(
-        self, *arguments: str, code: Path | None = None, misbehave: str = ""
+        self, place: str, *arguments: str, code: Path | None = None, misbehave: str = ""
     ) -> tuple[list[str], dict[str, str]]:
-        """A ``fedlpa`` command and its environment."""
+        """A ``fedlpa`` command at ``server`` or a site, and its environment."""
         environment = {**os.environ, "PYTHONPATH": str(code or self.code), "OMP_NUM_THREADS": "1"}
         if misbehave:
             environment["MISBEHAVE"] = misbehave
             environment["PYTHONPATH"] += os.pathsep + str(MISBEHAVIOUR)
-        return [sys.executable, "-P", "-m", "fedlpa.cli", *arguments], environment
+        return [*self.at(place), sys.executable, "-P", "-m", "fedlpa.cli", *arguments], environment
 
     def command(self, *arguments: str, seconds: float = 120) -> "subprocess.CompletedProcess[str]":
-        """Run a command to its end."""
-        command, environment = self.arguments(*arguments)
+        """Run a command on the server's machine to its end."""
+        command, environment = self.arguments("server", *arguments)
         return subprocess.run(
             command, env=environment, cwd=self.folder, capture_output=True, text=True, timeout=seconds, check=False
         )
@@ -97,7 +108,8 @@ class Federation:
         self, name: str, *arguments: str, code: Path | None = None, misbehave: str = ""
     ) -> "subprocess.Popen[bytes]":
         """Start a command that goes on; its output is in ``<name>.out``."""
-        command, environment = self.arguments(*arguments, code=code, misbehave=misbehave)
+        place = name if name in self.sites else "server"
+        command, environment = self.arguments(place, *arguments, code=code, misbehave=misbehave)
         with open(self.folder / f"{name}.out", "ab") as output:
             self.running[name] = subprocess.Popen(
                 command, env=environment, cwd=self.folder, stdout=output, stderr=subprocess.STDOUT

@@ -4,14 +4,40 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import psutil
 import pytest
 from federation import Federation, rounds_of
+from scores import global_accuracy
 
 SITES = ("site-0", "site-1", "site-2")
 VICTIMS = ("ClientApp", "SuperNode", "ServerApp", "SuperLink")
+ROUNDS = 10
+NOISE = 0.08
+"""How far scores may lie apart: simulations of this federation with seeds 0, 1 and 2 reach 0.78, 0.85 and 0.82."""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One process killed: what it was, at what time, with how many rounds done."""
+
+    what: str
+    time: float
+    rounds: int
+
+
+@pytest.fixture(scope="module")
+def undisturbed(small: Path, tmp_path_factory: pytest.TempPathFactory) -> float:
+    """The score of a simulation with the same data, seed and rounds, in which nothing dies."""
+    from common.config import make_config
+    from fedlpa.simulate import simulate
+
+    out = tmp_path_factory.mktemp("undisturbed") / "run"
+    settings = {"clients": "3", "alpha": "10", "rows": "360", "rounds": str(ROUNDS), "threads": "1", "out": str(out)}
+    return float(simulate(make_config(settings))["final"]["global"]["all"])
 
 
 @pytest.fixture
@@ -20,7 +46,7 @@ def federation(tmp_path: Path, code: Path, small: Path) -> Iterator[Federation]:
         tmp_path,
         code,
         SITES,
-        ("rounds=10", "min-clients=2", "round-timeout=240", "grace-period=120", "quorum-timeout=300"),
+        (f"rounds={ROUNDS}", "min-clients=2", "round-timeout=240", "grace-period=120", "quorum-timeout=300"),
     )
     made.init(small)
     try:
@@ -30,62 +56,86 @@ def federation(tmp_path: Path, code: Path, small: Path) -> Iterator[Federation]:
         made.stop()
 
 
-def victim(federation: Federation, kind: str, site: str) -> psutil.Process | None:
-    if kind == "SuperLink":
-        return federation.process("server", "flower-superlink")
-    if kind == "ServerApp":
-        return federation.process("server", "flwr-serverapp")
-    return federation.process(site, "flower-supernode" if kind == "SuperNode" else "fedlpa.sites.worker")
+def victim(federation: Federation, kind: str, rng: random.Random) -> tuple[str, psutil.Process] | None:
+    """A living process of this kind, at a random site if sites have it."""
+    if kind in {"SuperLink", "ServerApp"}:
+        found = federation.process("server", "flower-superlink" if kind == "SuperLink" else "flwr-serverapp")
+        return (kind, found) if found is not None else None
+    for site in rng.sample(federation.sites, len(federation.sites)):
+        found = federation.process(site, "flower-supernode" if kind == "SuperNode" else "fedlpa.sites.worker")
+        if found is not None:
+            return f"{kind} of {site}", found
+    return None
 
 
-def kill_during(federation: Federation, out: Path, kinds: list[str], seed: int, seconds: float) -> list[str]:
-    """Run, and kill one process of each kind in ``kinds``, spread at random over the run."""
+def kill_during(federation: Federation, out: Path, kinds: list[str], seed: int, seconds: float) -> list[Kill]:
+    """Run, and kill one process of each kind in ``kinds``, spread at random over all rounds but the last."""
     rng = random.Random(seed)
-    done: list[str] = []
+    done: list[Kill] = []
     federation.start("run", "run", "--config", str(federation.home / "run.toml"), "--out", str(out), "--tries", "30")
     run = federation.running["run"]
     end = time.monotonic() + seconds
-    after = 1
+    pause = time.monotonic() + rng.uniform(0, 4)
     while run.poll() is None:
-        assert time.monotonic() < end, federation.told("run")
-        if kinds and len(rounds_of(out)) >= after:
-            time.sleep(rng.uniform(0, 4))
-            target = victim(federation, kinds[0], rng.choice(federation.sites))
-            if target is not None and run.poll() is None:
-                done.append(f"{kinds.pop(0)} after round {len(rounds_of(out))}")
-                target.kill()
-                after = min(9, len(rounds_of(out)) + rng.choice((0, 1, 1, 2)))
-                time.sleep(rng.uniform(2, 8))
-        time.sleep(0.3)
+        assert time.monotonic() < end, (done, federation.told("run"), federation.told("server"))
+        rounds = len(rounds_of(out))
+        due = len(done) * (ROUNDS - 1) // len(kinds) if len(done) < len(kinds) else ROUNDS
+        if due <= rounds < ROUNDS and time.monotonic() > pause:
+            target = victim(federation, kinds[len(done)], rng)
+            if target is not None:
+                target[1].kill()
+                done.append(Kill(target[0], time.time(), rounds))
+                print(f"{datetime.now():%H:%M:%S} killed {target[0]} after round {rounds}", flush=True)
+                pause = time.monotonic() + rng.uniform(0, 8)
+        time.sleep(0.2)
     assert run.returncode == 0, (done, federation.told("run"), federation.told("server"))
     return done
 
 
-def check(federation: Federation, out: Path, rounds: int = 10) -> None:
-    records = rounds_of(out)
-    assert [record["round"] for record in records] == list(range(1, rounds + 1))
-    assert json.loads((out / "metrics.json").read_text())["rounds"] == rounds
+def check(federation: Federation, out: Path, done: list[Kill]) -> None:
+    """Each round is there once, the sites' records are whole, and no more work was repeated than kills explain."""
+    assert [record["round"] for record in rounds_of(out)] == list(range(1, ROUNDS + 1))
+    assert json.loads((out / "metrics.json").read_text())["rounds"] == ROUNDS
     for site in federation.sites:
         told = federation.command("site", "audit", "--config", str(federation.site(site) / "site.toml"))
         assert told.returncode == 0, told.stderr
+        repeated = repetitions(federation.state(site) / "audit.jsonl")
+        print(f"{site}: {len(repeated)} rounds of work repeated", flush=True)
+        for count, (when, number) in enumerate(repeated, start=1):
+            kills = sum(kill.time < when for kill in done)
+            assert count <= kills, f"{site} did round {number} again, for the {count}th time after {kills} kills"
 
 
-def test_one_kill_of_each(federation: Federation, tmp_path: Path) -> None:
+def repetitions(audit: Path) -> list[tuple[float, int]]:
+    """When a site sent an update for a round that it had sent one for already."""
+    seen: set[int] = set()
+    found = []
+    for line in audit.read_text().splitlines():
+        entry = json.loads(line)
+        if entry["kind"] != "train":
+            continue
+        if entry["round"] in seen:
+            found.append((datetime.fromisoformat(entry["time"]).timestamp(), int(entry["round"])))
+        seen.add(entry["round"])
+    return found
+
+
+def test_one_kill_of_each(federation: Federation, tmp_path: Path, small: Path, undisturbed: float) -> None:
     out = tmp_path / "out"
     done = kill_during(federation, out, ["ServerApp", "SuperLink", "ClientApp", "SuperNode"], seed=1, seconds=560)
     assert len(done) == 4, done
-    check(federation, out)
-    shown = federation.told("run")
-    for number in range(1, 11):
-        assert shown.count(f"round {number}/10") <= 2
+    check(federation, out, done)
+    assert global_accuracy(federation, small) == pytest.approx(undisturbed, abs=NOISE)
 
 
 @pytest.mark.slow
-def test_twenty_kills(federation: Federation, tmp_path: Path) -> None:
+def test_twenty_kills(federation: Federation, tmp_path: Path, small: Path, undisturbed: float) -> None:
     out = tmp_path / "out"
-    rng = random.Random(7)
     kinds = [*VICTIMS] * 5
-    rng.shuffle(kinds)
+    random.Random(7).shuffle(kinds)
     done = kill_during(federation, out, kinds, seed=7, seconds=3600)
-    check(federation, out)
-    assert len(done) >= 10, done
+    assert len(done) == 20, done
+    check(federation, out, done)
+    reached = global_accuracy(federation, small)
+    print(f"accuracy after twenty kills {reached:.3f}, undisturbed {undisturbed:.3f}", flush=True)
+    assert reached == pytest.approx(undisturbed, abs=NOISE)

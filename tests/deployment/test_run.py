@@ -4,9 +4,9 @@ import json
 import os
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 from federation import Federation, rounds_of
+from scores import global_accuracy
 
 SITES = ("site-0", "site-1", "site-2")
 ROUNDS = 5
@@ -88,25 +88,3 @@ def test_a_finished_run_is_not_overwritten(finished: tuple[Federation, Path, str
     told = federation.run(out)
     assert told.returncode == 2
     assert "finished run" in told.stderr
-
-
-def global_accuracy(federation: Federation, data: Path) -> float:
-    """One match of categories with true classes over all unlabelled samples of all sites."""
-    import numpy as np
-    from scipy.optimize import linear_sum_assignment
-
-    truth = {row["id"]: row["label"] for row in pq.read_table(data / "truth.parquet").to_pylist()}
-    pairs = []
-    for site in SITES:
-        labels = pq.read_table(federation.site(site) / "data.parquet").to_pylist()
-        unlabelled = {row["id"] for row in labels if row["label"] is None}
-        for row in pq.read_table(federation.state(site) / "predictions.parquet").to_pylist():
-            if row["id"] in unlabelled:
-                pairs.append((row["category"], truth[row["id"]]))
-    categories = sorted({category for category, _ in pairs})
-    classes = sorted({label for _, label in pairs})
-    counts = np.zeros((len(categories), len(classes)), dtype=int)
-    for category, label in pairs:
-        counts[categories.index(category), classes.index(label)] += 1
-    rows, columns = linear_sum_assignment(counts, maximize=True)
-    return float(counts[rows, columns].sum() / counts.sum())

@@ -1,3 +1,8 @@
+import random
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 
@@ -130,3 +135,56 @@ def test_a_damaged_checkpoint_is_told(tmp_path, damage):
     files.checkpoint.write_bytes(damage(files.checkpoint.read_bytes()))
     with pytest.raises(InputError, match=r"checkpoint\.safetensors cannot be read"):
         files.read_checkpoint()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+import numpy as np
+from server_app.method import Snapshot
+from server_app.run_files import RunFiles
+
+files = RunFiles(Path(sys.argv[1]))
+done = files.read_checkpoint()[0] if files.checkpoint.exists() else 0
+files.keep_rounds(done)
+print("ready", flush=True)
+for number in range(done + 1, 10**6):
+    files.add_round({"round": number})
+    snapshot = Snapshot({"w": np.full(500_000, number), "v": np.full((3, 7), -number)}, {"number": number})
+    print("begins", number, flush=True)
+    files.write_checkpoint(number, snapshot)
+    print("wrote", number, flush=True)
+"""
+
+
+def test_a_server_killed_while_it_writes_leaves_a_whole_checkpoint(tmp_path):
+    """Of the last round, or of the one before it; whoever goes on from it has each round once, and no rubbish."""
+    files, rng = _claimed(tmp_path / "run"), random.Random(3)
+    midway = 0
+    for _ in range(12):
+        told = _killed_after(files.folder, rng.uniform(0.0, 0.05))
+        last = max((int(line.split()[1]) for line in told if line.startswith("wrote")), default=0)
+        done, snapshot = files.read_checkpoint()
+        assert last <= done <= last + 1 or last == 0
+        assert snapshot.values == {"number": done}
+        assert (snapshot.arrays["w"] == done).all()
+        assert (snapshot.arrays["v"] == -done).all()
+        midway += told[-1].startswith("begins")
+        assert [record["round"] for record in files.history()][:done] == list(range(1, done + 1))
+    assert midway, "no kill hit a checkpoint being written"
+    files.keep_rounds(done)
+    assert [record["round"] for record in files.history()] == list(range(1, done + 1))
+    assert not list(files.folder.glob(".*.part")), "what the killed processes left fills the disk"
+
+
+def _killed_after(folder, seconds):
+    """What the writer had told when it was killed, ``seconds`` after its first whole checkpoint."""
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE, text=True) as writer:
+        told = []
+        for line in writer.stdout:
+            told.append(line)
+            if line.startswith("wrote"):
+                break
+        time.sleep(seconds)
+        writer.kill()
+        return [*told, *writer.stdout]
