@@ -30,7 +30,7 @@ class PublishedOptions(GraphOptions):
     """Settings of FedLoG as published; every part has a switch."""
 
     learning_rate: float = Field(1e-3, gt=0, le=10, description="peak; cosine over the rounds")
-    synthetic_learning_rate: float = Field(1e-2, gt=0, le=10, description="of the synthetic nodes' own Adam")
+    synthetic_learning_rate: float = Field(1e-2, gt=0, le=10, description="peak, of the synthetic nodes' own Adam")
     slots_per_class: int = Field(20, ge=1, le=1000, description="s, synthetic nodes of a class and branch")
     norm_weight: float = Field(1.0, ge=0, description="weight of the synthetic nodes' mean norm in the loss")
     synthetic_weight: float = Field(1.0, ge=0, description="weight of the federation's synthetic nodes; 0: not used")

@@ -70,7 +70,7 @@ def _train(task: Task, model: SiteModel, graph: GraphTensors, generators: Genera
             federation,
             generators,
             learning_rate=task.plan.learning_rate,
-            synthetic_learning_rate=options.synthetic_learning_rate,
+            synthetic_learning_rate=options.synthetic_learning_rate * task.plan.learning_rate / options.learning_rate,
             weight_decay=options.weight_decay,
             batch_size=options.batch_size,
             norm_weight=options.norm_weight,
