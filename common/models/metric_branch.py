@@ -52,11 +52,14 @@ class MetricLayer(nn.Module):
 
 
 class MetricBranch(nn.Module):
-    """Layer norm, metric layers, and log class probabilities by the distance to each class's prototype."""
+    """Layer norm, metric layers, and log class probabilities by the distance to each class's prototype.
+
+    The norm has no bias: it would move queries and prototypes alike, and never get a gradient.
+    """
 
     def __init__(self, width: int, metric: bool = True) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width)
+        self.norm = nn.LayerNorm(width, bias=False)
         self.layers = nn.ModuleList(MetricLayer(width) for _ in range(LAYERS if metric else 0))
 
     def forward(self, query: Embedded, synthetic_CSE: Tensor) -> Tensor:
