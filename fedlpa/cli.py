@@ -171,7 +171,7 @@ def check(
 
 @app.command(epilog="Example: fedlpa benchmark gcd --quick --out runs/bench/quick")
 def benchmark(
-    suite: Annotated[str, typer.Argument(help="gcd, ablations or graphs.")],
+    suite: Annotated[str, typer.Argument(help="gcd, ablations, graphs or graph-ablations.")],
     out: Annotated[Path, typer.Option(help="Folder for results.json, results.md, chart.svg and the runs.")],
     quick: Annotated[bool, typer.Option(help="A small version in minutes, to see that all of it runs.")] = False,
     seeds: Annotated[str, typer.Option(help="Comma-separated; default: 0,1,2.")] = "",

@@ -44,6 +44,8 @@ class DataReport:
     warnings: tuple[str, ...] = ()
     will: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    graph: dict[str, Any] | None = None
+    """Of graphs: nodes, edges, isolated nodes, degrees, masks (``fedlpa.graph_check``)."""
 
     def to_json(self) -> dict[str, Any]:
         """The report as JSON values."""
@@ -54,6 +56,10 @@ class DataReport:
 
 def check_data(path: str, options: ReadOptions = ReadOptions()) -> DataReport:  # noqa: B008
     """Read the data set at ``path`` and report on it; bad input becomes a report that is not ``ok``."""
+    if path.endswith(".npz"):
+        from fedlpa.graph_check import check_graph
+
+        return check_graph(path)
     try:
         dataset = read_dataset(path, options)
     except InputError as error:
@@ -107,16 +113,30 @@ def _facts(report: DataReport) -> list[tuple[str, str]]:
     classes = ", ".join(f"{name} ({count})" for name, count in (report.classes or {}).items())
     facts = [
         ("kind", str(report.kind)),
+        *_graph_facts(report.graph or {}),
         ("samples", f"{report.samples} of shape {' x '.join(str(side) for side in report.sample_shape)}"),
         ("labels", f"{report.labelled} labelled, {report.unlabelled} unlabelled"),
         ("classes", classes or "none"),
         ("duplicates", str(report.duplicates)),
     ]
     if report.columns:
-        facts.append(("columns", _some(report.columns)))
+        facts.append(("columns", some(report.columns)))
     if report.constant_columns:
-        facts.append(("constant", _some(report.constant_columns)))
+        facts.append(("constant", some(report.constant_columns)))
     return facts
+
+
+def _graph_facts(graph: dict[str, Any]) -> list[tuple[str, str]]:
+    if not graph:
+        return []
+    degrees = ", ".join(f"{degree}: {count}" for degree, count in graph["degrees"].items())
+    masks = ", ".join(f"{name}: {count}" for name, count in graph["masks"].items())
+    return [
+        ("graph", f"{graph['nodes']} nodes, {graph['edges']} edges, {graph['isolated']} nodes without any"),
+        ("labelled", f"{100 * graph['labelled_share']:.1f} % of the nodes"),
+        ("degrees", f"{degrees} (mean {graph['mean_degree']:.1f})"),
+        ("masks", masks or "none"),
+    ]
 
 
 def _duplicates(dataset: Dataset) -> tuple[int, int]:
@@ -158,7 +178,7 @@ def _label_warnings(classes: dict[str, int], samples: int) -> list[str]:
             "measurement or an id, not like classes."
         )
     elif few:
-        warnings.append(f"Fewer than {_FEW} labelled samples of {_some(few)}: too few for a category of its own.")
+        warnings.append(f"Fewer than {_FEW} labelled samples of {some(few)}: too few for a category of its own.")
     most, least = max(classes, key=lambda name: classes[name]), min(classes, key=lambda name: classes[name])
     if classes[most] >= _IMBALANCE * classes[least]:
         warnings.append(
@@ -167,10 +187,10 @@ def _label_warnings(classes: dict[str, int], samples: int) -> list[str]:
         )
     suspect = [name for name in classes if name.casefold() in _LIKE_MISSING]
     if suspect:
-        warnings.append(f"{_some(suspect)} counts as a class: leave the label empty if it means unlabelled.")
+        warnings.append(f"{some(suspect)} counts as a class: leave the label empty if it means unlabelled.")
     named = [name for name in classes if name.startswith("novel-")]
     if named:
-        warnings.append(f"{_some(named)} looks like the name of a discovered category: rename the class.")
+        warnings.append(f"{some(named)} looks like the name of a discovered category: rename the class.")
     return warnings
 
 
@@ -183,10 +203,10 @@ def _content_warnings(dataset: Dataset, duplicates: int, contradictions: int, co
     if contradictions:
         warnings.append(f"{contradictions} of them are labelled differently from it.")
     if constant:
-        warnings.append(f"{_some(constant)} never changes and carries no information.")
+        warnings.append(f"{some(constant)} never changes and carries no information.")
     counting = [_column_name(dataset, j) for j in _counting_columns(dataset)]
     if counting:
-        warnings.append(f"{_some(counting)} counts the rows: remove it, or name it id.")
+        warnings.append(f"{some(counting)} counts the rows: remove it, or name it id.")
     if dataset.kind == "images" and not _SIDES[0] <= max(dataset.sample_shape[1:]) <= _SIDES[1]:
         warnings.append(
             f"The network is made for images of {_SIDES[0]} to {_SIDES[1]} pixels, these have "
@@ -221,12 +241,12 @@ def _will(dataset: Dataset, classes: tuple[str, ...]) -> tuple[str, ...]:
     seen = choose_seen(classes, (), dataset.source)
     return (
         *model,
-        f"At a site, each labelled class is a seen class: {_some(classes)}.",
-        f"In a simulation, the first half are the seen classes unless --seen-classes names others: {_some(seen)}.",
+        f"At a site, each labelled class is a seen class: {some(classes)}.",
+        f"In a simulation, the first half are the seen classes unless --seen-classes names others: {some(seen)}.",
     )
 
 
-def _some(names: tuple[str, ...] | list[str]) -> str:
+def some(names: tuple[str, ...] | list[str]) -> str:
     """Names in quotes, the first ten of them."""
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
     return ", ".join(f"'{name}'" for name in names[:10]) + more

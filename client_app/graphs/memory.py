@@ -5,10 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from client_app.state import PrivateState
-from common.models.graph_sage import GraphSage
 
 OWN, BEFORE = "own", "own-before"
 
@@ -26,7 +25,7 @@ def recall_own(state: PrivateState, before_round: int) -> dict[str, Tensor] | No
     return None
 
 
-def remember_own(state: PrivateState, network: GraphSage, round_number: int) -> None:
+def remember_own(state: PrivateState, network: nn.Module, round_number: int) -> None:
     """Store the network as round ``round_number`` left it; what an earlier round left moves aside."""
     arrays: dict[str, NDArray[np.generic]] = {}
     values: dict[str, int] = {f"{OWN}.round": round_number}
@@ -40,6 +39,6 @@ def remember_own(state: PrivateState, network: GraphSage, round_number: int) -> 
     state.update(arrays, values)
 
 
-def tensors_of(network: GraphSage) -> Mapping[str, NDArray[np.float32]]:
+def tensors_of(network: nn.Module) -> Mapping[str, NDArray[np.float32]]:
     """All tensors of a network as NumPy arrays, by name."""
     return {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from common.models.graph_sage import GraphSage
+from common.models.graph_sage import GraphSage, SageEmbedder
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,11 @@ def make_tensors(x: NDArray[np.float32], edges: NDArray[np.int64], device: torch
     return GraphTensors(x_NF, bare.mean_over_neighbours(x_NF), bare.starts, bare.neighbours, bare.degrees)
 
 
-def batch_logits(network: GraphSage, graph: GraphTensors, nodes: Tensor) -> Tensor:
-    """Logits [b, C] of ``nodes``: what a pass over the whole graph gives, by their neighbourhoods only."""
+def batch_hidden(network: SageEmbedder, graph: GraphTensors, nodes: Tensor) -> tuple[Tensor, Tensor]:
+    """First-layer features [b, 128]: mean over the neighbours of ``nodes``, and of ``nodes`` themselves.
+
+    What a pass over the whole graph gives, by their neighbourhoods only.
+    """
     counts = graph.starts[nodes + 1] - graph.starts[nodes]
     owner = torch.repeat_interleave(torch.arange(len(nodes), device=nodes.device), counts)
     offset = torch.arange(len(owner), device=nodes.device) - torch.repeat_interleave(counts.cumsum(0) - counts, counts)
@@ -64,12 +67,17 @@ def batch_logits(network: GraphSage, graph: GraphTensors, nodes: Tensor) -> Tens
     h = network.first(graph.near_NF[needed], graph.x_NF[needed])
     h_own, h_near = h[place[: len(nodes)]], h[place[len(nodes) :]]
     total = torch.zeros_like(h_own).index_add(0, owner, h_near)
-    return network.logits(network.second(total / counts.clamp(min=1)[:, None], h_own))
+    return total / counts.clamp(min=1)[:, None], h_own
+
+
+def batch_logits(network: GraphSage, graph: GraphTensors, nodes: Tensor) -> Tensor:
+    """Logits [b, C] of ``nodes``, by their neighbourhoods only."""
+    return network.logits(network.second(*batch_hidden(network, graph, nodes)))
 
 
 @torch.no_grad()
-def all_logits(network: GraphSage, graph: GraphTensors, block: int = 16384) -> Tensor:
-    """Logits [n, C] of every node, without dropout."""
+def all_hidden(network: SageEmbedder, graph: GraphTensors, block: int = 16384) -> tuple[Tensor, Tensor]:
+    """First-layer features [n, 128] of every node, without dropout: mean over its neighbours, and its own."""
     network.eval()
     h = torch.cat(
         [
@@ -77,4 +85,10 @@ def all_logits(network: GraphSage, graph: GraphTensors, block: int = 16384) -> T
             for start in range(0, len(graph), block)
         ]
     )
-    return network.logits(network.second(graph.mean_over_neighbours(h), h))
+    return graph.mean_over_neighbours(h), h
+
+
+@torch.no_grad()
+def all_logits(network: GraphSage, graph: GraphTensors, block: int = 16384) -> Tensor:
+    """Logits [n, C] of every node, without dropout."""
+    return network.logits(network.second(*all_hidden(network, graph, block)))

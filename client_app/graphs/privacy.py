@@ -31,14 +31,27 @@ def slot_privacy(
         the distance to the nearest condensed node over that to the second nearest; near 0, a slot is one node's copy.
         ``smallest_group`` and ``slots``. None where it cannot be told.
     """
-    wide = _wide(slots)
     far_NF = graph.mean_over_neighbours(graph.near_NF)
     nodes = np.concatenate([part.cpu().numpy() for part in (graph.x_NF, graph.near_NF, far_NF)], axis=1)
     return {
-        "membership_auc": _membership_auc(wide, slots.labels, nodes, labels, members, others),
-        "nearest_ratio": _nearest_ratio(wide, slots.labels, nodes, labels, members),
+        **measure(_wide(slots), slots.labels, nodes, labels, members, others),
         "smallest_group": int(slots.counts.min()) if len(slots) else None,
         "slots": len(slots),
+    }
+
+
+def measure(
+    wide: NDArray[np.float32],
+    slot_labels: NDArray[np.int64],
+    nodes: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    members: NDArray[np.bool_],
+    others: NDArray[np.bool_],
+) -> dict[str, float | int | None]:
+    """``membership_auc`` and ``nearest_ratio`` of condensed rows ``wide`` [m, D] against ``nodes`` [n, D]."""
+    return {
+        "membership_auc": _membership_auc(wide, slot_labels, nodes, labels, members, others),
+        "nearest_ratio": _nearest_ratio(wide, slot_labels, nodes, labels, members),
     }
 
 

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from common.contract import Contract
 from common.errors import InputError, nearest
-from common.methods import fedlog, fedlpa, gcd, graph, graph_baselines, local_infomap, local_only, simgcd
+from common.methods import (
+    fedlog,
+    fedlog_published,
+    fedlpa,
+    gcd,
+    graph,
+    graph_baselines,
+    local_infomap,
+    local_only,
+    simgcd,
+)
 from common.methods.options import Options
 from common.methods.schedule import RoundPlan
 
@@ -52,14 +62,15 @@ def _graph_method(
     client: str,
     server: str,
     rounds: int,
+    plan: Callable[["RunConfig", int], RoundPlan] = graph.plan,
 ) -> Method:
-    """An entry of a method on graphs: they share the schedule and the hooks."""
+    """An entry of a method on graphs: they share the schedule, unless told otherwise, and the hooks."""
     return Method(
         name=name,
         summary=summary,
         options=options,
         rounds=lambda config: config.rounds,
-        plan=graph.plan,
+        plan=plan,
         contract=contract,
         client=client,
         server=server,
@@ -143,6 +154,16 @@ METHODS: dict[str, Method] = {
             "client_app.methods.fedlog",
             "server_app.methods.fedlog:FedLoGServer",
             rounds=60,
+        ),
+        _graph_method(
+            "fedlog-published",
+            "FedLoG as published: prototype branches, learnable synthetic nodes, neighbour generators; graphs only",
+            fedlog_published.PublishedOptions,
+            fedlog_published.contract,
+            "client_app.methods.fedlog_published",
+            "server_app.methods.fedlog_published:PublishedServer",
+            rounds=60,
+            plan=fedlog_published.plan,
         ),
         _graph_method(
             "graph-local",

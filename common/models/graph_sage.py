@@ -12,8 +12,8 @@ HIDDEN, EMBEDDING = 128, 64
 COSINE_SCALE = 10.0
 
 
-class GraphSage(nn.Module):
-    """F features -> 128 -> 64 -> C logits; mean aggregation, dropout after the first layer.
+class SageEmbedder(nn.Module):
+    """F features -> 128 -> 64; mean aggregation, dropout after the first layer.
 
     Inputs are standardised with the buffers ``input_mean`` and ``input_scale`` [F]; as built they change nothing.
     """
@@ -21,14 +21,13 @@ class GraphSage(nn.Module):
     input_mean: Tensor
     input_scale: Tensor
 
-    def __init__(self, features: int, classes: int, dropout: float = 0.5, cosine: bool = False) -> None:
+    def __init__(self, features: int, dropout: float = 0.5) -> None:
         super().__init__()
-        self.dropout, self.cosine = dropout, cosine
+        self.dropout = dropout
         self.near_first = nn.Linear(features, HIDDEN)
         self.self_first = nn.Linear(features, HIDDEN, bias=False)
         self.near_second = nn.Linear(HIDDEN, EMBEDDING)
         self.self_second = nn.Linear(HIDDEN, EMBEDDING, bias=False)
-        self.head = nn.Linear(EMBEDDING, classes, bias=not cosine)
         self.register_buffer("input_mean", torch.zeros(features))
         self.register_buffer("input_scale", torch.ones(features))
 
@@ -42,6 +41,22 @@ class GraphSage(nn.Module):
         embedding: Tensor = self.near_second(near_NH) + self.self_second(h_NH)
         return embedding
 
+    def _standard(self, x_NF: Tensor) -> Tensor:
+        """A row of zeros stands for having no neighbours: it stays zero."""
+        if bool((self.input_scale == 1).all()) and not bool(self.input_mean.any()):
+            return x_NF
+        empty = (x_NF == 0).all(dim=1, keepdim=True)
+        return ((x_NF - self.input_mean) * self.input_scale).masked_fill(empty, 0.0)
+
+
+class GraphSage(SageEmbedder):
+    """The embedder with C logits on top."""
+
+    def __init__(self, features: int, classes: int, dropout: float = 0.5, cosine: bool = False) -> None:
+        super().__init__(features, dropout)
+        self.cosine = cosine
+        self.head = nn.Linear(EMBEDDING, classes, bias=not cosine)
+
     def logits(self, embedding_NE: Tensor) -> Tensor:
         """Class logits [n, C]; with ``cosine``, ten times the cosine to each class's row."""
         if self.cosine:
@@ -53,13 +68,6 @@ class GraphSage(nn.Module):
     def slot_logits(self, x_MF: Tensor, near_MF: Tensor, far_MF: Tensor) -> Tensor:
         """Logits [m, C] of condensed nodes: means of features, of neighbours, of neighbours' neighbours."""
         return self.logits(self.second(self.first(far_MF, near_MF), self.first(near_MF, x_MF)))
-
-    def _standard(self, x_NF: Tensor) -> Tensor:
-        """A row of zeros stands for having no neighbours: it stays zero."""
-        if bool((self.input_scale == 1).all()) and not bool(self.input_mean.any()):
-            return x_NF
-        empty = (x_NF == 0).all(dim=1, keepdim=True)
-        return ((x_NF - self.input_mean) * self.input_scale).masked_fill(empty, 0.0)
 
 
 def build_graph_sage(features: int, classes: int, seed: int, dropout: float, cosine: bool) -> GraphSage:

@@ -21,6 +21,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "fedlog": {"method": "fedlog"},
     "fedlog-no-gate": {"method": "fedlog", "gate": False},
     "fedlog-averaged-only": {"method": "fedlog", "gate": False, "own-model": False},
+    "fedlog-published": {"method": "fedlog-published"},
     "graph-fedavg": {"method": "graph-fedavg"},
     "graph-fedprox": {"method": "graph-fedprox"},
     "graph-local": {"method": "graph-local"},
@@ -32,7 +33,11 @@ PRIVACY: dict[str, dict[str, Any]] = {
     "noise-0.2": {"method": "fedlog", "slot-noise": 0.2},
 }
 """What smaller trust costs; shown beneath the methods."""
-BEFORE = {"graph-fedavg": "before-averaging", "graph-fedprox": "before-averaging"}
+BEFORE = {
+    "fedlog-published": "before-averaging",
+    "graph-fedavg": "before-averaging",
+    "graph-fedprox": "before-averaging",
+}
 """Methods that are scored a second time, with every site's model before averaging (the published protocol)."""
 COLUMNS: tuple[Column, ...] = (
     percent("seen", "seen"),
@@ -48,7 +53,7 @@ COLUMNS: tuple[Column, ...] = (
 
 def suite(request: Request) -> Suite:
     """Every method on every partition; ``cora-3`` is the shared one, the others are made, one for each seed."""
-    data, skipped = _choose_data(request)
+    data, skipped = choose_graphs(request)
     seeds, known = choose_seeds(request), {**VARIANTS, **PRIVACY}
     variants = choose_variants(request, known)
     cells = []
@@ -107,7 +112,7 @@ def _note(data: str) -> str:
     return f"Every seed is a partition of its own; nothing was tuned on these. {attack}"
 
 
-def _choose_data(request: Request) -> tuple[list[BenchmarkData], list[str]]:
+def choose_graphs(request: Request) -> tuple[list[BenchmarkData], list[str]]:
     """The partitions to run on.
 
     Raises:

@@ -8,6 +8,7 @@ from fedlpa.benchmark.request import Request
 SUITES = {
     "gcd": "category discovery: every method on every data set, skew and number of clients",
     "ablations": "FedLPA with one setting changed at a time",
+    "graph-ablations": "FedLoG, the recipe and the published form, with one part changed at a time",
     "graphs": "node classification: FedLoG and its baselines",
 }
 """Each is a module of this package with a function ``suite``, imported when it is asked for."""
@@ -28,5 +29,5 @@ def run_benchmark(name: str, request: Request) -> str:
         raise InputError(f"benchmark '{name}' takes neither --alphas nor --clients; they are for gcd.")
     from fedlpa.benchmark.suite import run_suite
 
-    module = importlib.import_module(f"fedlpa.benchmark.{name}")
+    module = importlib.import_module(f"fedlpa.benchmark.{name.replace('-', '_')}")
     return run_suite(module.suite(request), request.out, quick=request.quick)

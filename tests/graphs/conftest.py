@@ -78,7 +78,7 @@ def run_graphs(tmp_path, graph_file, flower_task):
     def start(method="fedlog", folder="run", twist=None, overwrite=True, **settings):
         given = {"method": method, "data": str(graph_file), "clients": 3, "rounds": 6, "tensorboard": False}
         given |= {"score-every": 2, "device": "cpu", "min-group": 2, "learning-rate": 0.003, "batch-size": 16}
-        if method != "fedlog":
+        if not method.startswith("fedlog"):
             del given["min-group"]
         given |= {name.replace("_", "-"): value for name, value in settings.items()}
         files = RunFiles(tmp_path / folder)

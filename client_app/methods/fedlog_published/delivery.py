@@ -1,0 +1,24 @@
+"""The end of a run at a site: keep the model, write down every node's class, score in benchmarks."""
+
+from client_app.graphs.local import graph_data, site_tensors, validation_accuracy, write_classes
+from client_app.graphs.memory import tensors_of
+from client_app.methods.fedlog_published.generators import known_generators
+from client_app.methods.fedlog_published.predicting import score
+from client_app.methods.fedlog_published.site_model import site_model
+from client_app.methods.fedlog_published.training import all_log_probs
+from client_app.task import Answer, Task
+from common.methods.records import WEIGHTS
+from common.model_files import Model, save_model
+
+
+def deliver(task: Task) -> Answer:
+    """Predict with the averaged network and the site's synthetic nodes; write ``predictions.parquet``, ``model/``."""
+    model, generators = site_model(task, task.records[WEIGHTS]), known_generators(task)
+    scores_NC = all_log_probs(model, site_tensors(task), generators)
+    write_classes(task, scores_NC)
+    save_model(task.site.folder / "model", Model(task.config, dict(tensors_of(model)), None))
+    metrics: dict[str, float | int | list[float]] = {"samples": len(task.data)}
+    accuracy = validation_accuracy(graph_data(task), scores_NC)
+    if accuracy is not None:
+        metrics["validation-accuracy"] = accuracy
+    return Answer(score(task, model, generators), metrics)

@@ -1,0 +1,22 @@
+"""The federation's neighbour generators at a site: kept once they came, as float16."""
+
+from client_app.graphs.local import device_of
+from client_app.methods.fedlog_published.training import Generators
+from client_app.task import Task
+from common.methods.fedlog_published import GENERATORS, uses_prompts
+
+
+def known_generators(task: Task) -> Generators | None:
+    """Every class's generator [C, ...] in float32; None without prompts or before they came."""
+    import numpy as np
+    import torch
+
+    if not uses_prompts(task.config):
+        return None
+    if GENERATORS in task.records:
+        arrays = {f"{GENERATORS}.{name}": array for name, array in task.records[GENERATORS].items()}
+        task.state.update(arrays, {})
+    prefix = f"{GENERATORS}."
+    kept = {name.removeprefix(prefix): a for name, a in task.state.arrays.items() if name.startswith(prefix)}
+    device = device_of(task)
+    return {name: torch.from_numpy(a.astype(np.float32)).to(device) for name, a in kept.items()} or None

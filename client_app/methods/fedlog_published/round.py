@@ -1,0 +1,107 @@
+"""One round of the published form at a site: score if due, train, answer."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from client_app.graphs.local import device_of, graph_data, site_tensors, validation_accuracy
+from client_app.graphs.memory import recall_own, remember_own, tensors_of
+from client_app.graphs.neighbourhoods import GraphTensors
+from client_app.methods.fedlog_published.generators import known_generators
+from client_app.methods.fedlog_published.predicting import score
+from client_app.methods.fedlog_published.pretraining import pretrain
+from client_app.methods.fedlog_published.prompts import train_generator
+from client_app.methods.fedlog_published.sending import Records, counts_record, synthetic_record, write_privacy
+from client_app.methods.fedlog_published.site_model import SiteModel, site_model
+from client_app.methods.fedlog_published.training import Generators, all_log_probs, train_epoch, update_scaling
+from client_app.task import Answer, Task
+from common.methods.fedlog_published import GENERATOR, SYNTHETIC, first_training_round, options_of
+from common.methods.records import WEIGHTS
+from common.models.prototype_sage import HEAD
+
+
+def run_round(task: Task) -> Answer:
+    """Answer one train message.
+
+    Returns:
+        class counts; in round 1 with prompts the generator; else the trained weights and condensed nodes; scalars; in
+        benchmarks, now and then, the counts of right predictions.
+    """
+    data, graph = graph_data(task), site_tensors(task)
+    metrics: dict[str, float | int | list[float]] = {
+        "samples": len(data),
+        "labelled": int(data.train.sum() + data.validation.sum()),
+    }
+    if task.plan.phase == "preparation":
+        return Answer({**counts_record(task), **_generator_record(task, graph)}, metrics)
+    model, generators = site_model(task, task.records[WEIGHTS]), known_generators(task)
+    metrics["generators"] = 0 if generators is None else len(task.config.seen_classes)
+    accuracy = validation_accuracy(data, all_log_probs(model, graph, generators))
+    if accuracy is not None:
+        metrics["validation-accuracy"] = accuracy
+    records: Records = {**counts_record(task), **score(task, model, generators)}
+    if task.plan.round == first_training_round(task.config) and recall_own(task.state, task.plan.round) is None:
+        pretrain(task, model.network.embedder, graph)
+    metrics |= {f"loss-{name}": value for name, value in _train(task, model, graph, generators).items()}
+    remember_own(task.state, model, task.plan.round)
+    records[WEIGHTS] = tensors_of(model.network)
+    if options_of(task.config).synthetic_weight:
+        sent = synthetic_record(task, model.synthetic[HEAD].detach().cpu().numpy())
+        records |= sent
+        if task.plan.round == task.config.rounds:
+            write_privacy(task, np.asarray(sent[SYNTHETIC]["x"], dtype=np.float32))
+    return Answer(records, metrics)
+
+
+def _train(task: Task, model: SiteModel, graph: GraphTensors, generators: Generators | None) -> dict[str, float]:
+    options, data = options_of(task.config), graph_data(task)
+    device = graph.x_NF.device
+    federation = federation_nodes(task)
+    nodes = data.train_nodes
+    torch.manual_seed(task.seed)
+    losses: dict[str, float] = {}
+    for _ in range(options.local_epochs):
+        losses = train_epoch(
+            model,
+            graph,
+            nodes.to(device),
+            torch.from_numpy(data.labels)[nodes].to(device),
+            federation,
+            generators,
+            learning_rate=task.plan.learning_rate,
+            synthetic_learning_rate=options.synthetic_learning_rate * task.plan.learning_rate / options.learning_rate,
+            weight_decay=options.weight_decay,
+            batch_size=options.batch_size,
+            norm_weight=options.norm_weight,
+            synthetic_weight=options.synthetic_weight,
+        )
+        if federation is not None and options.scaling:
+            update_scaling(model, federation, generators)
+    return losses
+
+
+def federation_nodes(task: Task) -> Tensor | None:
+    """The federation's synthetic nodes [C, s, F] as they just came."""
+    if SYNTHETIC not in task.records:
+        return None
+    return torch.from_numpy(np.asarray(task.records[SYNTHETIC]["x"], dtype=np.float32)).to(device_of(task))
+
+
+def _generator_record(task: Task, graph: GraphTensors) -> Records:
+    options, data = options_of(task.config), graph_data(task)
+    device, nodes = graph.x_NF.device, data.train_nodes
+    generator = train_generator(
+        graph,
+        nodes.to(device),
+        torch.from_numpy(data.labels)[nodes].to(device),
+        len(task.config.seen_classes),
+        epochs=options.generator_epochs,
+        batch_size=options.batch_size,
+        learning_rate=options.generator_learning_rate,
+        seed=task.seed,
+    )
+    tensors: dict[str, NDArray[np.generic]] = {
+        name: array.astype(np.float16) for name, array in tensors_of(generator).items()
+    }
+    return {GENERATOR: tensors}

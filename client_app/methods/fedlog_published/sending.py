@@ -1,0 +1,63 @@
+"""What a site sends of its synthetic nodes and its classes. Condensed data is not private: what is sent is measured."""
+
+import zlib
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from client_app.graphs.local import graph_data
+from client_app.graphs.privacy import FILE, measure
+from client_app.policy import load_policy
+from client_app.task import Task
+from common.files import write_json
+from common.methods.fedlog_published import CLASS_COUNTS, SYNTHETIC, options_of
+
+Records = dict[str, Mapping[str, NDArray[np.generic]]]
+
+
+def shown_counts(task: Task) -> NDArray[np.int64]:
+    """[C], labelled training nodes; 0 for classes with fewer than ``min-group`` or the policy's ``min-samples``."""
+    counts_C = graph_data(task).train_counts(len(task.config.seen_classes))
+    return np.where(counts_C >= _floor(task), counts_C, 0)
+
+
+def counts_record(task: Task) -> Records:
+    """The class counts, from which the server makes class rates."""
+    return {CLASS_COUNTS: {"counts": shown_counts(task)}}
+
+
+def synthetic_record(task: Task, head_CSF: NDArray[np.float32]) -> Records:
+    """The head branch's nodes [C, s, F], clipped and with noise as the options say.
+
+    Classes that the site has some nodes of, but too few to show, are sent as zeros.
+    """
+    options = options_of(task.config)
+    counts_C = graph_data(task).train_counts(len(task.config.seen_classes))
+    x_CSF = head_CSF.astype(np.float64)
+    if options.slot_clip is not None:
+        norm = np.linalg.norm(x_CSF, axis=2, keepdims=True)
+        x_CSF = x_CSF * np.minimum(1.0, options.slot_clip / np.maximum(norm, 1e-12))
+    if options.slot_noise:
+        place = [task.config.seed, task.plan.round, zlib.crc32(task.site.name.encode())]
+        x_CSF = x_CSF + np.random.default_rng(place).normal(0.0, options.slot_noise, x_CSF.shape)
+    x_CSF[(counts_C > 0) & (shown_counts(task) == 0)] = 0.0
+    return {SYNTHETIC: {"x": x_CSF.astype(np.float32)}}
+
+
+def write_privacy(task: Task, sent_CSF: NDArray[np.float32]) -> None:
+    """``slot-privacy.json``, which stays here: what the condensed nodes tell about the nodes that trained them."""
+    data, shown = graph_data(task), shown_counts(task) > 0
+    known = np.repeat(np.arange(len(shown)), sent_CSF.shape[1])[np.repeat(shown, sent_CSF.shape[1])]
+    rows = sent_CSF[shown].reshape(-1, sent_CSF.shape[2])
+    found = measure(rows, known, data.x.numpy(), data.labels, data.train, data.validation)
+    counts_C = shown_counts(task)
+    smallest = int(counts_C[shown].min()) if shown.any() else None
+    write_json(task.site.folder / FILE, {**found, "smallest_group": smallest, "slots": len(rows)})
+
+
+def _floor(task: Task) -> int:
+    floor = options_of(task.config).min_group
+    if task.site.policy is not None:
+        floor = max(floor, load_policy(task.site.policy, task.config.method).min_samples)
+    return floor

@@ -1,0 +1,84 @@
+"""Suite ``graph-ablations``: FedLoG's recipe and its published form with one part changed at a time."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fedlpa.benchmark.cells import Cell
+from fedlpa.benchmark.graphs import choose_graphs, measures
+from fedlpa.benchmark.request import Request, cell_settings, choose_seeds, choose_variants
+from fedlpa.benchmark.suite import Section, Suite
+from fedlpa.benchmark.table import Column, Row, percent
+
+RECIPE, PUBLISHED = "fedlog", "published"
+SETTINGS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    RECIPE: {
+        "": {},
+        "no-slots": {"slot-weight": 0},
+        "own-slots-only": {"share-slots": False},
+        "one-mean-a-class": {"slots-per-class": 1},
+        "no-own-model": {"own-model": False},
+        "no-gate": {"gate": False},
+        "no-neighbour-prior": {"neighbour-prior": "none"},
+        "tau-0": {"tau": 0},
+        "cosine-head": {"cosine-head": True},
+    },
+    PUBLISHED: {
+        "": {},
+        "no-synthetic": {"synthetic-weight": 0},
+        "no-scaling": {"scaling": False},
+        "no-prompts": {"prompts": False},
+        "one-branch": {"tail-branch": False},
+        "no-metric": {"metric": False},
+        "no-pretraining": {"pretrain-epochs": 0},
+        "no-norm": {"norm-weight": 0},
+    },
+}
+"""By form and part: what is set. Every form is told against itself with nothing changed."""
+METHOD = {RECIPE: "fedlog", PUBLISHED: "fedlog-published"}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "-".join(filter(None, (form, part))): {"method": METHOD[form], **settings}
+    for form, parts in SETTINGS.items()
+    for part, settings in parts.items()
+}
+COLUMNS = (("seen", "seen"), ("unseen_node", "unseen node"), ("missing_class", "missing class"), ("new_client", "new"))
+
+
+def suite(request: Request) -> Suite:
+    """The variants that were asked for, and the form that each is told against."""
+    data, skipped = choose_graphs(request)
+    asked = choose_variants(request, VARIANTS)
+    cells = []
+    for each in data[:1] if request.data is None else data:
+        for variant in dict.fromkeys([*(_base(name) for name in asked), *asked]):
+            for seed in choose_seeds(request):
+                quick = {"rounds": 5} if request.quick else {}
+                settings = cell_settings(request, each, VARIANTS[variant], {"seed": seed, **quick})
+                labels = {"data": each.name, "variant": variant, "scored": "", "seed": seed}
+                cells.append(Cell(f"{each.name}-{variant}-s{seed}", settings, labels))
+    return Suite("graph-ablations", cells, measures, sections, ("data",), "variant", skipped)
+
+
+def sections(rows: list[Row]) -> list[Section]:
+    """A table for each partition, with the difference to the unchanged form in points."""
+    found = []
+    gains = tuple(percent(f"{measure}_gain", f"Δ {title}") for measure, title in COLUMNS)
+    scores = tuple(percent(measure, title) for measure, title in COLUMNS)
+    sizes = (Column("up_bytes", "kB up", 1e-3, digits=0), Column("seconds", "seconds", digits=0))
+    for data in dict.fromkeys(row.labels["data"] for row in rows):
+        here = [row for row in rows if row.labels["data"] == data]
+        by_name = {str(row.labels["variant"]): row for row in here}
+        for name, row in by_name.items():
+            base = by_name[_base(name)]
+            row.mean.update(
+                {
+                    f"{measure}_gain": row.mean[measure] - base.mean[measure]
+                    for measure, _ in COLUMNS
+                    if measure in row.mean and measure in base.mean
+                }
+            )
+        found.append(Section(str(data), here, ("variant",), (*gains, *scores, *sizes)))
+    return found
+
+
+def _base(variant: str) -> str:
+    return next(form for form in SETTINGS if variant.startswith(form))
