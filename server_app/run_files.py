@@ -151,7 +151,8 @@ class RunFiles:
 
 def _is_passing(path: Path) -> bool:
     """Whether this is a lock or a half-written file of ours: what is left of a run that died before it began."""
-    return path.name in {".follow.lock", ".run.lock"} or (path.name.startswith(".config.json.") and path.suffix == ".part")
+    cut_short = path.name.startswith(".config.json.") and path.suffix == ".part"
+    return cut_short or path.name in {".follow.lock", ".run.lock"}
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:

@@ -64,6 +64,12 @@ def test_a_finished_run_is_only_replaced_when_told_so(tmp_path):
     assert [path.name for path in files.folder.iterdir()] == ["notes.txt"]
 
 
+def test_a_folder_whose_run_died_before_it_began_is_claimed(tmp_path):
+    for name in (".follow.lock", ".run.lock", ".config.json.abc.part"):
+        (tmp_path / name).touch()
+    assert RunFiles(tmp_path).claim(CONFIG, overwrite=False) is False
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path, overwrite):
     folder = tmp_path / "thesis"
