@@ -23,6 +23,7 @@ def condense(
     most: int = 20,
     clip: float | None = None,
     noise: float = 0.0,
+    units: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
 ) -> Slots:
     """Slots of all classes with at least ``min_group`` training nodes.
 
@@ -33,10 +34,13 @@ def condense(
         most: groups of one class at most.
         clip: L2 norm that a node's (x, near, far) is clipped to before the mean; None: not clipped.
         noise: standard deviation of Gaussian noise on every entry of a slot.
+        units: mean and spread [F] of the features, which ``clip`` and ``noise`` are measured in; None: as they are.
     """
     wanted = max(group_size, min_group)
     far_NF = graph.mean_over_neighbours(graph.near_NF)
     wide = torch.cat([graph.x_NF, graph.near_NF, far_NF], dim=1).cpu().numpy()
+    centre, spread = (np.tile(part, 3) for part in units) if units is not None else (0.0, 1.0)
+    wide = (wide - centre) / spread
     if clip is not None:
         norm = np.linalg.norm(wide, axis=1, keepdims=True)
         wide = wide * np.minimum(1.0, clip / np.maximum(norm, 1e-12))
@@ -50,8 +54,8 @@ def condense(
             means.append(wide[group].mean(axis=0, dtype=np.float64))
             owners.append(c)
             counts.append(len(group))
-    table = np.array(means, dtype=np.float32).reshape(len(means), wide.shape[1])
+    table = np.array(means, dtype=np.float64).reshape(len(means), wide.shape[1])
     if noise:
-        table = (table + rng.normal(0.0, noise, table.shape)).astype(np.float32)
-    x, near, far = np.split(table, 3, axis=1)
+        table = table + rng.normal(0.0, noise, table.shape)
+    x, near, far = np.split((table * spread + centre).astype(np.float32), 3, axis=1)
     return Slots(x, near, far, np.array(owners, dtype=np.int64), np.array(counts, dtype=np.int64))

@@ -89,10 +89,17 @@ def train_locally(
 
 def measure_columns(network: GraphSage, data: GraphSiteData) -> None:
     """Set the input's moments to this site's own (tables, round 1); the server averages them into the federation's."""
+    mean, spread = column_moments(data)
+    network.input_mean.copy_(torch.from_numpy(mean))
+    network.input_scale.copy_(1 / torch.from_numpy(spread))
+
+
+def column_moments(data: GraphSiteData) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation [F] of a site's columns; 1 stands for the deviation of a constant one."""
     x = data.x.double()
-    scale = x.std(dim=0, correction=0)
-    network.input_mean.copy_(x.mean(dim=0).float())
-    network.input_scale.copy_(torch.where(scale > 0, 1 / scale.clamp(min=1e-12), torch.ones_like(scale)).float())
+    spread = x.std(dim=0, correction=0)
+    spread = torch.where(spread > 0, spread.clamp(min=1e-12), torch.ones_like(spread))
+    return x.mean(dim=0).float().numpy(), spread.float().numpy()
 
 
 def plain(network: GraphSage) -> Predictor:

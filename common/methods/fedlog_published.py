@@ -1,5 +1,6 @@
 """What both sides must agree on for FedLoG as published (METHODS 2.1 to 2.4): options, rounds, what may leave."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,7 @@ def plan(config: "RunConfig", number: int) -> RoundPlan:
 
 
 def contract(config: "RunConfig") -> Contract:
-    """In round 1 the generator; later weights and condensed nodes; class counts and listed scalars always.
+    """Class counts and listed scalars always; in round 1 the generator; later weights and condensed nodes.
 
     Raises:
         InputError: a table; its columns have no common scale before the first round.
@@ -81,7 +82,8 @@ def contract(config: "RunConfig") -> Contract:
     if config.kind == TABLE:
         raise InputError("fedlog-published works on graphs; use --method fedlog for tables.")
     options, width, classes = options_of(config), features(config), len(config.seen_classes)
-    optional = score_specs(config, PREDICTORS)
+    optional: dict[str, Mapping[str, ArraySpec]] = dict(score_specs(config, PREDICTORS))
+    optional[CLASS_COUNTS] = {"counts": ArraySpec("int64", (classes,), low=0, high=2**40)}
     optional[WEIGHTS] = {
         name: ArraySpec("float32", tuple(tensor.shape)) for name, tensor in build_network(config).state_dict().items()
     }
@@ -90,7 +92,7 @@ def contract(config: "RunConfig") -> Contract:
     if uses_prompts(config):
         optional[GENERATOR] = generator_specs(width)
     return Contract(
-        required={CLASS_COUNTS: {"counts": ArraySpec("int64", (classes,), low=0, high=2**40)}},
+        required={},
         optional=optional,
         metrics={**GRAPH_METRICS, "generators": COUNT},
         at_delivery=(TRUTH,),

@@ -144,6 +144,6 @@ def _sent(config: RunConfig) -> tuple[Sequence[str], Sequence[str], Sequence[str
     if not (config.kind and config.sample_shape and config.seen_classes):
         return [WEIGHTS, CATALOGUE], [], sorted(set(COMMON_METRICS) - {"site"})
     contract = get_method(config.method).contract(config)
-    usual = [*contract.required, *([CATALOGUE] if CATALOGUE in contract.optional else [])]
+    usual = [*contract.required, *(name for name in (WEIGHTS, CATALOGUE) if name in contract.optional)]
     others = [name for name in contract.optional if name not in usual]
     return usual, others, sorted(set(contract.metrics) - {"site"})

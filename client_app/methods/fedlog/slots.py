@@ -5,19 +5,22 @@ import zlib
 import numpy as np
 
 from client_app.graphs.condensation import condense
-from client_app.graphs.local import graph_data
+from client_app.graphs.local import column_moments, graph_data
 from client_app.graphs.neighbourhoods import GraphTensors
 from client_app.graphs.privacy import FILE, slot_privacy
 from client_app.policy import load_policy
 from client_app.task import Task
 from common.files import write_json
 from common.methods.fedlog import options_of
-from common.methods.graph import features
+from common.methods.graph import TABLE, features
 from common.slots import GROUPS, SLOTS, Slots, slots_from
 
 
 def own_slots(task: Task, graph: GraphTensors) -> Slots:
-    """The site's condensed training nodes. A policy's ``min-samples`` raises the smallest group."""
+    """The site's condensed training nodes. A policy's ``min-samples`` raises the smallest group.
+
+    On tables, clipping and noise are in units of the site's own columns.
+    """
     options, data = options_of(task.config), graph_data(task)
     floor = options.min_group
     if task.site.policy is not None:
@@ -32,6 +35,7 @@ def own_slots(task: Task, graph: GraphTensors) -> Slots:
         most=options.slots_per_class,
         clip=options.slot_clip,
         noise=options.slot_noise,
+        units=column_moments(data) if task.config.kind == TABLE else None,
     )
 
 

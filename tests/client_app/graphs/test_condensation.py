@@ -3,6 +3,7 @@
 import numpy as np
 
 from client_app.graphs.condensation import condense
+from client_app.graphs.neighbourhoods import make_tensors
 
 
 def _slots(small, seed=0, **settings):
@@ -58,3 +59,18 @@ def test_clipping_bounds_a_slot_and_noise_moves_every_entry(small):
     moved = np.concatenate([noisy.x - bare.x, noisy.near - bare.near, noisy.far - bare.far])
     assert (moved != 0).all()
     assert 0.05 < moved.std() < 0.2
+
+
+def test_clipping_and_noise_are_measured_in_the_units_given(small):
+    """Condensing scaled features in their own units is scaling the slots."""
+    spread = np.array([1e-3, 1.0, 50.0, 2.0, 7.0], dtype=np.float32)
+    units = (np.zeros(5, dtype=np.float32), spread)
+    scaled = make_tensors(small.x * spread, small.edges)
+    settings = {"min_group": 1, "clip": 1.5, "noise": 0.1}
+    plain = condense(small.graph, small.labels, small.train, np.random.default_rng(0), **settings)
+    found = condense(scaled, small.labels, small.train, np.random.default_rng(0), **settings, units=units)
+    for part in ("x", "near", "far"):
+        np.testing.assert_allclose(getattr(found, part), getattr(plain, part) * spread, rtol=1e-3, atol=1e-4)
+    centre = np.full(5, 3.0, dtype=np.float32)
+    shut = condense(small.graph, small.labels, small.train, np.random.default_rng(0), clip=1e-6, units=(centre, spread))
+    np.testing.assert_allclose(shut.x, np.broadcast_to(centre, shut.x.shape), atol=1e-3)
