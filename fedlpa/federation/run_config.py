@@ -51,8 +51,8 @@ def load_run(path: Path, assigned: dict[str, str] | None = None) -> RunOrder:
             f"settings 'local-clip-norm' and 'local-noise-multiplier' in {path} are for simulations only; each site's "
             "policy.yaml has its own."
         )
-    for key, value in (("held-out-sites", config.held_out_sites), ("unlabelled-sites", config.unlabelled_sites)):
-        if value:
+    for key, sites in (("held-out-sites", config.held_out_sites), ("unlabelled-sites", config.unlabelled_sites)):
+        if sites:
             raise InputError(f"setting '{key}' in {path} is for simulations only; leave it out.")
     from common.models import with_backbone
 

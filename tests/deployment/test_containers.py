@@ -31,6 +31,8 @@ SECRET = re.compile(
     rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\r?\n[A-Za-z0-9+/=\r\n]{64,}"  # with a body: libraries hold the bare header
     rb"|\bhf_[A-Za-z0-9]{34}\b|\bgh[pousr]_[A-Za-z0-9]{36}\b|\bAKIA[0-9A-Z]{16}\b|\bpypi-[A-Za-z0-9_-]{50,}"
 )
+PUBLISHED = re.compile(r"/site-packages/(?!client_app|common|fedlpa|server_app)[^/]+/(.+/)?(SelfTest|tests?|testing)/")
+"""Tests of libraries, as everybody downloads them: some hold keys that were made for them."""
 
 
 @dataclass
@@ -200,15 +202,18 @@ def test_images_hold_no_root_and_no_tools(images: tuple[str, ...]) -> None:
 
 
 def test_no_key_token_or_data_in_any_layer(images: tuple[str, ...], tmp_path: Path) -> None:
-    read = 0
-    for name, content in files_of(images, tmp_path / "images.tar"):
-        read += 1
-        ours = "/site-packages/" not in f"/{name}"
-        assert not (ours and Path(name).suffix in {".key", ".parquet", ".npz"}), name
-        found = search(content, SECRET)
-        assert found is None, (name, found)
-    (tmp_path / "images.tar").unlink()
+    read, bad = 0, []
+    try:
+        for name, content in files_of(images, tmp_path / "images.tar"):
+            read += 1
+            if "/site-packages/" not in f"/{name}" and Path(name).suffix in {".key", ".parquet", ".npz"}:
+                bad.append(name)
+            elif not PUBLISHED.search(name) and (found := search(content, SECRET)) is not None:
+                bad.append(f"{name}: {found[:60]!r}")
+    finally:
+        (tmp_path / "images.tar").unlink(missing_ok=True)
     assert read > 10_000, "the layers were not read"
+    assert not bad, "\n".join(bad)
 
 
 def test_the_run_goes_on_through_cuts(demo: Demo) -> None:
