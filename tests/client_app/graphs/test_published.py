@@ -91,7 +91,7 @@ def test_the_loss_is_real_nodes_norm_and_the_federations_nodes(small, model, gen
     whole = all_log_probs(model, small.graph, generators)
     real = -np.mean([float(whole[v, y]) for v, y in zip(nodes.tolist(), labels.tolist(), strict=True)])
     rows = [float(np.linalg.norm(row)) for x in model.synthetic.values() for part in x.detach() for row in part.numpy()]
-    log_probs = federation_log_probs(model, model.embedded(generators), federation, generators)
+    log_probs = federation_log_probs(model, model.embedded(generators), federation, generators).detach()
     told = -np.mean([float(log_probs[c * SLOTS + j, c]) for c in range(small.classes) for j in range(SLOTS)])
     assert float(terms["real"]) == pytest.approx(real, abs=1e-5)
     assert float(terms["norm"]) == pytest.approx(np.mean(rows), abs=1e-5)
@@ -137,7 +137,7 @@ def test_without_prompts_the_network_needs_no_neighbours_weights_for_synthetic_n
 def test_gamma_rises_where_a_class_is_told_and_falls_elsewhere_within_0_and_1(small, model, generators):
     federation = torch.randn(small.classes, SLOTS, small.features)
     model.gamma.copy_(torch.tensor([0.5, 0.0, 0.9999]))
-    log_probs = federation_log_probs(model, model.embedded(generators), federation, generators)
+    log_probs = federation_log_probs(model, model.embedded(generators), federation, generators).detach()
     expected = []
     for c, gamma in enumerate((0.5, 0.0, 0.9999)):
         right = sum(int(log_probs[c * SLOTS + j].argmax()) == c for j in range(SLOTS)) / SLOTS
