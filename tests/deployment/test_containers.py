@@ -31,8 +31,11 @@ SECRET = re.compile(
     rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\r?\n[A-Za-z0-9+/=\r\n]{64,}"  # with a body: libraries hold the bare header
     rb"|\bhf_[A-Za-z0-9]{34}\b|\bgh[pousr]_[A-Za-z0-9]{36}\b|\bAKIA[0-9A-Z]{16}\b|\bpypi-[A-Za-z0-9_-]{50,}"
 )
-PUBLISHED = re.compile(r"/site-packages/(?!client_app|common|fedlpa|server_app)[^/]+/(.+/)?(SelfTest|tests?|testing)/")
-"""Tests of libraries, as everybody downloads them: some hold keys that were made for them."""
+PUBLISHED = re.compile(
+    r"/site-packages/(?!client_app|common|fedlpa|server_app)[^/]+/(.+/)?(SelfTest|tests?|testing)/"
+    r"|(^|/)usr/lib/[^/]+/lib[^/]+\.so[.0-9]*$"
+)
+"""Tests of libraries, as everybody downloads them (GnuTLS has its own compiled in): they hold keys made for them."""
 
 
 @dataclass
