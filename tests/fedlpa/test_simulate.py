@@ -18,7 +18,7 @@ from sklearn.metrics import adjusted_rand_score
 SMALL = ["--clients", "3", "--rounds", "5", "--set", "rows=300"]
 
 
-def fedlpa(*arguments, timeout=300):
+def fedlpa(*arguments, timeout=900):
     command = [str(Path(sys.executable).parent / "fedlpa"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
 
