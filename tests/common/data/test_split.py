@@ -125,7 +125,7 @@ def test_a_file_without_labels_is_spread_evenly_and_has_no_classes():
 
 
 def test_labels_can_be_taken_from_sites_and_from_no_others():
-    split = _split(_dataset("aabb" * 20), clients=3)
+    split = _split(_dataset("aabb" * 20), clients=3, alpha=100)
     bare = without_labels(split, [1, 2])
     assert not bare.labelled[np.concatenate([split.sites[1], split.sites[2]])].any()
     assert (bare.labelled[split.sites[0]] == split.labelled[split.sites[0]]).all()
