@@ -112,7 +112,9 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; check the path.") from None
     except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-        reason = "it holds Python objects" if "pickle" in str(error) else type(error).__name__
+        if not zipfile.is_zipfile(path):
+            raise InputError(f"{path} is no .npz file; save the graph with numpy.savez.") from None
+        reason = "it holds Python objects" if "pickle" in str(error) else "it is damaged"
         raise InputError(f"{path} cannot be read as an .npz of plain arrays ({reason}); save it again.") from None
 
 

@@ -92,7 +92,7 @@ def run(
     config: Annotated[Path, typer.Option(help="run.toml")],
     out: Annotated[Path, typer.Option(help="Folder of the run's files; an unfinished run in it goes on.")],
     overwrite: Annotated[bool, typer.Option(help="Replace a run that is already in the folder.")] = False,
-    tries: Annotated[int, typer.Option(help="How often a run that breaks off is submitted, at most.")] = 10,
+    tries: Annotated[int, typer.Option(min=1, help="How often a run that breaks off is submitted, at most.")] = 10,
     settings: Set = None,
 ) -> None:
     """Run a federation of institutions: submit, follow, and go on after failures; on the server's machine."""

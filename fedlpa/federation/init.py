@@ -86,6 +86,9 @@ def _check(folder: Path, host: str, sites: tuple[str, ...], port: int, control_p
         raise InputError(f"{folder} already exists; keys are never overwritten, choose another folder.")
     if not re.fullmatch(HOST, host) and not _is_address(host):
         raise InputError(f"--host {host!r} is neither a host name nor an IP address; give the one that sites use.")
+    for option, value in (("--port", port), ("--control-port", control_port)):
+        if not 1 <= value <= 65535:
+            raise InputError(f"{option} {value} is no port; ports are numbers from 1 to 65535.")
     if port == control_port:
         raise InputError(f"--port and --control-port are both {port}; choose two ports.")
     _check_names(sites)

@@ -29,7 +29,10 @@ def load_run(path: Path, assigned: dict[str, str] | None = None) -> RunOrder:
     path = path.absolute()
     settings = read_toml(path)
     server = beside(path, str(settings.pop(SERVER, "server/server.toml")))
-    config = make_config({**settings, "data": "", **(assigned or {})})
+    try:
+        config = make_config({**settings, "data": "", **(assigned or {})})
+    except InputError as error:
+        raise InputError(f"{error} (settings of {path}, where it can be mended too)") from None
     if config.data:
         raise InputError(f"setting 'data' in {path} has no place in a deployment; each site's site.toml names its own.")
     for name, value in (("kind", config.kind), ("sample-shape", config.sample_shape)):

@@ -1,4 +1,4 @@
-"""``run.toml`` with noise: what a deployment takes, and what it refuses before anything is submitted."""
+"""``run.toml``: what a deployment takes, and what it refuses before anything is submitted."""
 
 from pathlib import Path
 
@@ -33,3 +33,10 @@ def test_central_noise_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "run.toml"
     path.write_text(f"{RUN}share-categories = false\ncentral-noise-multiplier = 5.0\ncentral-clip-norm = 1\n")
     assert load_run(path).config.central_noise_multiplier == 5.0
+
+
+def test_a_wrong_value_names_the_file_it_stands_in(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(f'{RUN}rounds = "x"\n')
+    with pytest.raises(InputError, match=r"rounds=x is not valid.*run\.toml"):
+        load_run(path)
