@@ -66,6 +66,9 @@ def load_model(folder: Path) -> Model:
     from safetensors.numpy import load_file
 
     description = folder / DESCRIPTION
+    if not folder.is_dir():
+        fault = "is a file" if folder.exists() else "does not exist"
+        raise InputError(f"{folder} {fault}; give a run's model folder.")
     if not description.exists():
         hint = f"; did you mean {folder / 'model'}?" if (folder / "model" / DESCRIPTION).exists() else ""
         raise InputError(f"{folder} holds no model ({DESCRIPTION} is missing); give a run's model folder{hint}")

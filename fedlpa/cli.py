@@ -33,7 +33,9 @@ Set = Annotated[
 @app.command(epilog="Example: fedlpa simulate --data digits --clients 5 --alpha 0.2 --seed 0 --out runs/demo")
 def simulate(
     method: Annotated[str | None, typer.Option(help=f"One of {', '.join(METHODS)}.")] = None,
-    data: Annotated[str | None, typer.Option(help="'digits' or a path: Parquet, CSV, image folder.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="'digits' or a path: Parquet, CSV, image folder, graph (.npz).")
+    ] = None,
     clients: Annotated[int | None, typer.Option(help="Number of simulated institutions.")] = None,
     alpha: Annotated[float | None, typer.Option(help="Dirichlet concentration: smaller, more skewed.")] = None,
     rounds: Annotated[int | None, typer.Option(help="Rounds of the federation.")] = None,
@@ -148,7 +150,7 @@ def partition(
 
 @data_app.command(epilog="Example: fedlpa data check patients.csv --json")
 def check(
-    path: Annotated[str, typer.Argument(help="'digits' or a path: Parquet, CSV, image folder.")],
+    path: Annotated[str, typer.Argument(help="'digits' or a path: Parquet, CSV, image folder, graph (.npz).")],
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     settings: Set = None,
 ) -> None:
@@ -176,7 +178,7 @@ def benchmark(
     quick: Annotated[bool, typer.Option(help="A small version in minutes, to see that all of it runs.")] = False,
     seeds: Annotated[str, typer.Option(help="Comma-separated; default: 0,1,2.")] = "",
     methods: Annotated[str, typer.Option(help="Only these, comma-separated; of ablations: variants.")] = "",
-    data: Annotated[str, typer.Option(help="Only these of digits, embeddings, images; comma-separated.")] = "",
+    data: Annotated[str, typer.Option(help="Only these data sets, e.g. digits,embeddings; graphs: cora-3.")] = "",
     alphas: Annotated[str, typer.Option(help="gcd: only these skews, comma-separated; default: 0.2,0.5.")] = "",
     clients: Annotated[str, typer.Option(help="gcd: only these numbers of sites; default: 5,10.")] = "",
     settings: Set = None,

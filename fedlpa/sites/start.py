@@ -8,7 +8,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 
 from client_app.site import SITE_CONFIG
@@ -183,7 +182,10 @@ def _alone(config: SiteConfig) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise InputError(f"'fedlpa site start' runs already for {Path(config.source)}; stop it first.") from None
+            raise InputError(
+                f"'fedlpa site start' runs already on {config.state}; stop it first, or give {config.source} a "
+                "state of its own."
+            ) from None
         yield
     finally:
         os.close(handle)

@@ -120,3 +120,10 @@ def test_the_run_folder_instead_of_its_model_folder_gets_a_hint(tmp_path):
     _save(tmp_path / "model")
     with pytest.raises(InputError, match=r"did you mean .*model"):
         load_model(tmp_path)
+
+
+def test_a_folder_that_is_none_is_told_from_one_without_a_model(tmp_path):
+    (tmp_path / "file").touch()
+    for name, said in (("nowhere", "does not exist"), ("file", "is a file"), ("", "holds no model")):
+        with pytest.raises(InputError, match=said):
+            load_model(tmp_path / name)
