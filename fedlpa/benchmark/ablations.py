@@ -5,7 +5,7 @@ from typing import Any
 from fedlpa.benchmark.cells import Cell, Result
 from fedlpa.benchmark.request import QUICK_CLIENTS, Request, cell_settings, choose_data, choose_seeds, choose_variants
 from fedlpa.benchmark.suite import Section, Suite
-from fedlpa.benchmark.table import SCORES, Column, Row, measures_of, percent
+from fedlpa.benchmark.table import SCORES, Column, Row, add_gains, measures_of, percent
 
 DEFAULT = "default"
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -62,13 +62,7 @@ def sections(rows: list[Row]) -> list[Section]:
         here = [row for row in rows if row.labels["data"] == data]
         base = next(row for row in here if row.labels["variant"] == DEFAULT)
         for row in here:
-            row.mean.update(
-                {
-                    f"{measure}_gain": row.mean[measure] - base.mean[measure]
-                    for measure in ("global_all", "local_all")
-                    if measure in row.mean and measure in base.mean
-                }
-            )
+            add_gains(row, base, ("global_all", "local_all"))
         gains: tuple[Column, ...] = (
             percent("global_all_gain", "Δ global All"),
             percent("local_all_gain", "Δ local All"),

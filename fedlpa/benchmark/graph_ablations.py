@@ -7,7 +7,7 @@ from fedlpa.benchmark.cells import Cell
 from fedlpa.benchmark.graphs import choose_graphs, measures
 from fedlpa.benchmark.request import Request, cell_settings, choose_seeds, choose_variants
 from fedlpa.benchmark.suite import Section, Suite
-from fedlpa.benchmark.table import Column, Row, percent
+from fedlpa.benchmark.table import Column, Row, add_gains, percent
 
 RECIPE, PUBLISHED = "fedlog", "published"
 SETTINGS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
@@ -68,14 +68,7 @@ def sections(rows: list[Row]) -> list[Section]:
         here = [row for row in rows if row.labels["data"] == data]
         by_name = {str(row.labels["variant"]): row for row in here}
         for name, row in by_name.items():
-            base = by_name[_base(name)]
-            row.mean.update(
-                {
-                    f"{measure}_gain": row.mean[measure] - base.mean[measure]
-                    for measure, _ in COLUMNS
-                    if measure in row.mean and measure in base.mean
-                }
-            )
+            add_gains(row, by_name[_base(name)], (measure for measure, _ in COLUMNS))
         found.append(Section(str(data), here, ("variant",), (*gains, *scores, *sizes)))
     return found
 

@@ -1,7 +1,7 @@
 """From cells to tables: mean and standard deviation over seeds, as Markdown."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,6 +99,13 @@ def summarise(cells: Sequence[tuple[Mapping[str, Any], Measures | None]]) -> lis
             )
         )
     return rows
+
+
+def add_gains(row: Row, base: Row, measures: Iterable[str]) -> None:
+    """Put the difference of ``row`` to ``base`` into its mean as ``<measure>_gain``, for measures that both have."""
+    for measure in measures:
+        if measure in row.mean and measure in base.mean:
+            row.mean[f"{measure}_gain"] = row.mean[measure] - base.mean[measure]
 
 
 def markdown(rows: Sequence[Row], keys: Sequence[str], columns: Sequence[Column]) -> str:
