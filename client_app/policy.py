@@ -48,10 +48,14 @@ def load_policy(path: Path, method: str) -> Policy:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} does not exist, so nothing may leave; write a policy file.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except OSError as error:
         raise InputError(
-            f"{path} cannot be read ({type(error).__name__}), so nothing may leave; mend the policy file."
+            f"{path} cannot be read ({error.strerror}), so nothing may leave; mend the policy file."
         ) from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark is not None else ""
+        raise InputError(f"{path} is not YAML text{where}, so nothing may leave; mend the policy file.") from None
     policy = check_settings(Policy, values, path)
     if method not in policy.methods:
         raise InputError(

@@ -217,7 +217,8 @@ def _unknown_key(key: str, method: str, known: set[str]) -> str:
     ]
     if owners:
         return f"setting '{key}' belongs to method {' and '.join(owners)}, not to {method}; leave it out."
-    return f"unknown setting '{key}'; {nearest(key, known)}"
+    listed = f"'fedlpa settings --method {method}' lists all."
+    return f"unknown setting '{key}'; {nearest(key, known, listed)}"
 
 
 def _invalid_value(error: ValidationError, values: Mapping[str, Any]) -> str:

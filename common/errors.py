@@ -16,12 +16,12 @@ class RunFailedError(Exception):
     """The run itself failed; the command line prints the cause and exits with status 1."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint naming the known name closest to ``name``; all of them if none is close.
+def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """A hint naming the known name closest to ``name``; if none is close ``otherwise``, or all of them.
 
     >>> nearest("alhpa", ["alpha", "seed"])
     "did you mean 'alpha'?"
     """
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}"
+    return f"did you mean '{close[0]}'?" if close else otherwise or f"known: {', '.join(names)}"

@@ -92,9 +92,7 @@ def load_model(folder: Path) -> Model:
         }
         catalogue = Catalogue.from_arrays(parts) if parts else None
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"{folder} is damaged ({type(error).__name__}: {error}); copy the model folder again."
-        ) from None
+        raise InputError(f"{folder} is damaged ({error}); copy the model folder again.") from None
     prior = arrays.pop(PRIOR, None)
     weights = {name: array for name, array in arrays.items() if not name.startswith(CATALOGUE_PREFIX)}
     return Model(config, weights, catalogue, prior)

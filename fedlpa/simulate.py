@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from common.config import RunConfig
-from common.errors import RunFailedError
+from common.errors import InputError, RunFailedError
 from server_app.rounds import Watch
 from server_app.run_files import RunFiles
 
@@ -53,7 +53,7 @@ def simulate(
     _run_flower(resolved, files, watch or (lambda record: None), outcome)
     if "error" in outcome:
         error = outcome["error"]
-        if isinstance(error, RunFailedError):
+        if isinstance(error, InputError | RunFailedError):
             raise error
         raise RunFailedError(f"the server failed with {type(error).__name__}: {error}") from error
     tell("writing the report")

@@ -51,7 +51,7 @@ class RunFiles:
 
         Raises:
             InputError: the folder holds another run, or one that is finished, and ``overwrite`` is not set; or it
-                holds something that is not a run; or it cannot be written.
+                holds something that is not a run; or it cannot be written; or its checkpoint is damaged.
         """
         if self.folder.is_file():
             raise InputError(f"{self.folder} is a file; give a folder with --out.")
@@ -65,7 +65,10 @@ class RunFiles:
                     f"{self.folder} holds an unfinished run with other settings; choose another --out, repeat its "
                     "settings to resume it, or add --overwrite."
                 )
-            return self.checkpoint.exists()
+            if self.checkpoint.exists():
+                self.read_checkpoint()
+                return True
+            return False
         try:
             if self.config.exists():
                 self._clear()

@@ -119,7 +119,7 @@ def test_what_they_do_not_allow_is_held_back(site, records, metrics, told):
     ("policy", "told"),
     [
         (None, "does not exist, so nothing may leave"),
-        ("methods: [fedlpa", "cannot be read"),
+        ("methods: [fedlpa", "policy.yaml is not YAML text at line 1, so nothing may leave"),
         ("", "does not hold settings"),
         (POLICY.replace("fedlpa", "fedlog"), "does not allow the method 'fedlpa'"),
         (POLICY + "min-sample: 3\n", "did you mean 'min-samples'?"),

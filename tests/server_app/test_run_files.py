@@ -64,6 +64,17 @@ def test_a_finished_run_is_only_replaced_when_told_so(tmp_path):
     assert [path.name for path in files.folder.iterdir()] == ["notes.txt"]
 
 
+def test_a_run_with_a_damaged_checkpoint_is_neither_resumed_nor_lost(tmp_path):
+    files = _unfinished(tmp_path / "run")
+    files.write_checkpoint(1, Snapshot({"x": np.ones(3)}, {}))
+    whole = files.checkpoint.read_bytes()
+    files.checkpoint.write_bytes(whole[:-5])
+    with pytest.raises(InputError, match=r"checkpoint\.safetensors cannot be read .*; restore it or start again"):
+        files.claim(CONFIG, overwrite=False)
+    files.checkpoint.write_bytes(whole)
+    assert files.claim(CONFIG, overwrite=False) is True
+
+
 def test_a_folder_whose_run_died_before_it_began_is_claimed(tmp_path):
     for name in (".follow.lock", ".run.lock", ".config.json.abc.part"):
         (tmp_path / name).touch()
