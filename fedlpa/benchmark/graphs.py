@@ -29,6 +29,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 PRIVACY: dict[str, dict[str, Any]] = {
     "group-10": {"method": "fedlog", "min-group": 10},
     "group-30": {"method": "fedlog", "min-group": 30, "group-size": 30},
+    "clip-2": {"method": "fedlog", "slot-clip": 2.0},
     "noise-0.05": {"method": "fedlog", "slot-noise": 0.05},
     "noise-0.2": {"method": "fedlog", "slot-noise": 0.2},
 }
