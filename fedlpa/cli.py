@@ -168,7 +168,7 @@ def check(
     else:
         Console().print(render(report))
     if not report.ok:
-        raise InputError(report.problems[0]) if json else typer.Exit(2)
+        raise InputError(report.problems[0])
 
 
 @app.command(epilog="Example: fedlpa benchmark gcd --quick --out runs/bench/quick")

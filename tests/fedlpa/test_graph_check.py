@@ -114,4 +114,6 @@ def test_the_command_ends_with_status_2(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
     assert "NaN" in done.stdout
+    assert done.stderr.startswith("fedlpa: ")
+    assert "NaN" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
