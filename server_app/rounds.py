@@ -31,6 +31,8 @@ Watch = Callable[[dict[str, Any]], None]
 HEALTH = ("stability", "silhouette", "tiny-share", "prior-drift")
 AGAIN = 10.0
 """Seconds before a round that too few sites answered is asked for again."""
+RETURN = 60.0
+"""Seconds that the final model waits for a site that took part and is away just then."""
 SLACK = 60.0
 """Seconds that a message outlives the round's timeout; after them its site is asked again."""
 
@@ -89,6 +91,7 @@ class Rounds:
         self.history: list[dict[str, Any]] = []
         model_bytes = sum(array.nbytes for array in self.method.weights().values())
         self.exchange = Exchange(grid, model_bytes, None if simulated else self._activations)
+        self._took_part: set[int] = set()
         self.delivered: dict[str, Any] = {}
         """Scores of the sites' own final predictions; benchmarks only."""
 
@@ -265,6 +268,8 @@ class Rounds:
                 continue
             started = time.perf_counter()
             self._take(node, message, contract, fold, tally)
+            if self._name(node) in tally.answered:
+                self._took_part.add(node)
             del message  # a model may be in it
             tally.server_seconds += time.perf_counter() - started
         for node in sorted(silent):
@@ -354,7 +359,7 @@ class Rounds:
     def _deliver(self, rounds: int) -> None:
         """Give every site the final model; a site that misses this lost nothing but its predictions."""
         plan = self.description.plan(self.config, rounds + 1)
-        nodes = sorted(self.grid.get_node_ids())
+        nodes = self._returned()
         replies: dict[str, Reply] = {}
 
         def fold(reply: Reply) -> None:
@@ -364,3 +369,17 @@ class Rounds:
         for entry in tally.failed + tally.refused:
             log.warning("%s did not take the final model: %s", entry["site"], entry["reason"])
         self.delivered = self.results.delivery_scores(self.config, self.method, replies)
+
+    def _returned(self) -> list[int]:
+        """All connected nodes, once those that took part are back or have had their time to be."""
+        deadline = time.monotonic() + RETURN
+        told = False
+        while missing := self._took_part - set(nodes := sorted(self.grid.get_node_ids())):
+            if time.monotonic() >= deadline:
+                break
+            if not told:
+                names = ", ".join(sorted(self._name(node) for node in missing))
+                self.say(f"waiting up to {RETURN:g} s for {names} to come back for the final model")
+                told = True
+            time.sleep(0.2)
+        return nodes

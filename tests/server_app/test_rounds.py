@@ -15,7 +15,7 @@ from common.data.dataset import Dataset
 from common.data.read import read_dataset
 from common.data.write import write_dataset
 from common.errors import InputError, RunFailedError
-from common.exchange import read_arrays, read_instruction, read_metrics
+from common.exchange import DELIVER, read_arrays, read_instruction, read_metrics
 from common.model_files import load_model
 from server_app.app import run
 
@@ -287,6 +287,31 @@ def test_a_silent_site_is_named_when_the_time_is_up(small_federation):
     assert history[0]["clients"]["answered"] == 2
     assert history[0]["clients"]["failed"][0]["site"] == "site-2"
     assert "no reply" in history[0]["clients"]["failed"][0]["reason"]
+
+
+@pytest.mark.parametrize(("looks", "gets_it"), [(2, True), (10_000, False)])
+def test_the_final_model_waits_for_a_site_that_is_away_but_not_for_ever(small_federation, monkeypatch, looks, gets_it):
+    """Site 1 is gone once the last round is over, and is seen again after so many looks."""
+    monkeypatch.setattr("server_app.rounds.RETURN", 1.0)
+    prepared = small_federation()
+    grid = MemoryGrid()
+    ended = []
+
+    def connected():
+        if not ended or len(ended) > looks:
+            return list(grid.contexts)
+        ended.append(None)
+        return [node for node, context in grid.contexts.items() if context.node_config["partition-id"] != 1]
+
+    grid.get_node_ids = connected
+    _run(prepared, grid, watch=lambda record: ended.append(None) if record["round"] == record["rounds"] else None)
+    delivered = {
+        grid.contexts[message.metadata.dst_node_id].node_config["partition-id"]
+        for message, _ in grid.exchanged
+        if message.metadata.message_type == DELIVER
+    }
+    assert (1 in delivered) is gets_it
+    assert {0, 2} <= delivered
 
 
 def test_too_few_replies_end_the_run_with_the_reasons(small_federation):
