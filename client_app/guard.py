@@ -18,7 +18,7 @@ from client_app.update_noise import Noise, apply_noise, count_noised
 from common.contract import Contract, violations
 from common.errors import InputError
 from common.exchange import DELIVER, Instruction, read_instruction
-from common.methods import get_method
+from common.methods import get_method, round_contract
 from common.privacy import DELTA
 
 log = logging.getLogger("fedlpa.site")
@@ -119,11 +119,11 @@ def _contract(message: Message, instruction: Instruction, site: Site) -> Contrac
     config = instruction.config
     if site.policy is not None:
         config = config.but(classes=())
-    contract = get_method(config.method).contract(config)
     kind = message.metadata.message_type
-    if kind == DELIVER:
-        return contract.delivery()
-    return contract if kind == MessageType.TRAIN else contract.metrics_only()
+    if kind == MessageType.TRAIN:
+        return round_contract(config, instruction.round)
+    contract = get_method(config.method).contract(config)
+    return contract.delivery() if kind == DELIVER else contract.metrics_only()
 
 
 def _error(message: Message, code: int, reason: str) -> Message:

@@ -61,6 +61,12 @@ class Contract:
         kept = {name: specs for name, specs in self.optional.items() if name in self.at_delivery}
         return Contract(required={}, optional=kept, metrics=self.metrics)
 
+    def without(self, record: str) -> "Contract":
+        """The same without one array record: a reply that holds it is refused."""
+        required = {name: specs for name, specs in self.required.items() if name != record}
+        optional = {name: specs for name, specs in self.optional.items() if name != record}
+        return Contract(required, optional, self.metrics, self.at_delivery)
+
     def metrics_only(self) -> "Contract":
         """The part that a reply without arrays must fit."""
         return Contract(required={}, metrics=self.metrics)

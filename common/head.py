@@ -21,6 +21,16 @@ def category_logits(z_ND: Tensor, rows_KD: Tensor, centre_D: Tensor, linear_KE: 
     return unit_ND @ centred(rows_KD, centre_D).T / TEMPERATURE
 
 
+def head_rows(rows_KD: Tensor, centre_D: Tensor, linear_KE: Tensor | None = None) -> Tensor:
+    """The head as rows ``[K, d]`` without a bias: logits are dot products with centred unit features over 0.05.
+
+    Before anything is trained they are the centred category rows.
+    """
+    if linear_KE is not None:
+        return linear_KE[:, :-1] * TEMPERATURE
+    return centred(rows_KD, centre_D)
+
+
 def log_prior_of(counts_K: Tensor) -> Tensor:
     """Log shares of categories from counts, smoothed so that none is impossible; ``[K]``."""
     smooth = counts_K.float() + SMOOTHING

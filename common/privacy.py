@@ -99,22 +99,21 @@ def check_noise(config: "RunConfig", contract: Contract) -> None:
             )
 
 
-def privacy_reached(config: "RunConfig", rounds: int) -> dict[str, Any] | None:
-    """What clipping and noise the server knows of, and the epsilon after ``rounds``; None where there are none.
+def privacy_reached(config: "RunConfig", updates: int) -> dict[str, Any] | None:
+    """What clipping and noise the server knows of, and the epsilon after ``updates``; None where there are none.
 
-    Every round counts as one release, the closing one too, although it changes no weights. The noise that real sites
-    add is theirs to know (``site.log``).
+    Rounds that send no weights do not count. The noise that real sites add is theirs to know (``site.log``).
     """
     found = {
         side: {
             "clip_norm": norm,
             "noise_multiplier": multiplier,
-            "epsilon": epsilon(multiplier, rounds) if multiplier else None,
+            "epsilon": epsilon(multiplier, updates) if multiplier else None,
         }
         for side, norm, multiplier in _sides(config)
         if norm is not None
     }
-    return {"delta": DELTA, "rounds": rounds, "covers": WEIGHTS, **found} if found else None
+    return {"delta": DELTA, "rounds": updates, "covers": WEIGHTS, **found} if found else None
 
 
 def privacy_sentences(privacy: Mapping[str, Any] | None) -> list[str]:

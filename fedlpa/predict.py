@@ -50,8 +50,9 @@ def predict(
     Args:
         model: a run's ``model`` folder, or the one that a site kept.
         prior: ``site``: the shares of categories at the site whose model this is; ``uniform``: every category is
-            as likely; ``adapt``: the shares are estimated from the new data itself, for a whole institution's
-            data, not for single samples. None: ``site`` for a site's model, else ``uniform``.
+            as likely; ``adapt``: the shares are estimated from the new data itself, and samples that lie close
+            together are judged together: for a whole institution's data, not for single samples. None: ``site``
+            for a site's model, else ``uniform``.
         home_share: with ``site``, the probability that a sample comes from home; the rest is uniform.
         backbone: where the pretrained backbone is on this machine; None: where it was when the run started.
 
@@ -155,6 +156,8 @@ def _by_catalogue(model: Model, dataset: Dataset, prior: str, home_share: float)
     import torch
 
     from common.head import adapt_prior, blend_prior, category_logits
+    from common.neighbour_evidence import pool_neighbours
+    from common.similarity import centred
 
     catalogue = model.catalogue
     assert catalogue is not None
@@ -165,6 +168,7 @@ def _by_catalogue(model: Model, dataset: Dataset, prior: str, home_share: float)
         linear = None if catalogue.linear is None else torch.from_numpy(catalogue.linear)
         logits = category_logits(z_ND, torch.from_numpy(catalogue.rows), centre_D, linear)
         if prior == "adapt":
+            logits = pool_neighbours(logits, centred(z_ND, centre_D))
             logits = logits + adapt_prior(logits)
         elif prior == "site" and model.prior is not None:
             logits = logits + blend_prior(torch.from_numpy(model.prior), home_share)

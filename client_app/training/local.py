@@ -71,6 +71,11 @@ def weights_of(network: Network) -> Mapping[str, NDArray[Any]]:
     return {name: tensor.cpu().numpy() for name, tensor in travelling(network).items()}
 
 
+def weights_record(task: Task, network: Network) -> dict[str, dict[str, NDArray[Any]]]:
+    """The record of the weights; empty in a round that trains none of them, where they may not leave."""
+    return {} if task.plan.keeps_weights else {WEIGHTS: dict(weights_of(network))}
+
+
 def measure_input(network: Network, x: Tensor) -> None:
     """Set the input moments to this site's own; the server averages them into the federation's."""
     if network.vectors:

@@ -19,6 +19,7 @@ from common.methods import (
     simgcd,
 )
 from common.methods.options import Options
+from common.methods.records import WEIGHTS
 from common.methods.schedule import RoundPlan
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ METHODS: dict[str, Method] = {
             contract=fedlpa.contract,
             client="client_app.methods.fedlpa",
             server="server_app.methods.fedlpa:FedLPAServer",
+            defaults={"rounds": fedlpa.ROUNDS},
         ),
         Method(
             name="local-infomap",
@@ -145,6 +147,7 @@ METHODS: dict[str, Method] = {
             client="client_app.methods.fedlpa",
             server="server_app.methods.fedlpa:FedLPAServer",
             pooled=True,
+            defaults={"rounds": fedlpa.ROUNDS},
         ),
         _graph_method(
             "fedlog",
@@ -205,6 +208,19 @@ def get_method(name: str) -> Method:
     if name not in METHODS:
         raise InputError(f"unknown method '{name}'; {nearest(name, METHODS)}")
     return METHODS[name]
+
+
+def round_contract(config: "RunConfig", number: int) -> Contract:
+    """What a reply of round ``number`` may hold: no weights where the round trains none."""
+    method = get_method(config.method)
+    contract = method.contract(config)
+    return contract.without(WEIGHTS) if method.plan(config, number).keeps_weights else contract
+
+
+def updates_sent(config: "RunConfig", rounds: int) -> int:
+    """How many of the first ``rounds`` rounds send an update of the weights."""
+    plan = get_method(config.method).plan
+    return sum(not plan(config, number).keeps_weights for number in range(1, rounds + 1))
 
 
 def load_hook(reference: str) -> Any:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Phase = Literal["preparation", "warm-up", "discovery", "refinement", "closing", "delivery", "training"]
+Phase = Literal["preparation", "warm-up", "discovery", "refinement", "closing", "head", "delivery", "training"]
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class RoundPlan:
 
     @property
     def keeps_weights(self) -> bool:
-        """Whether the weights come back as they went out, so that joining them could only add noise to them.
+        """Whether the network trains nothing, so that its weights need not, and may not, leave a site.
 
         A run of a single round is the exception: its closing round measures the inputs.
         """
-        return self.phase == "closing" and self.rounds > 1
+        return self.phase in {"closing", "head"} and self.rounds > 1
 
 
 def cosine(step: int, steps: int, peak: float, floor: float = 1e-5) -> float:

@@ -1,5 +1,6 @@
 """FedLPA at the server: average weights, blend calibration curves, match category rows into one catalogue."""
 
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from common.catalogue import Catalogue
 from common.config import RunConfig
+from common.head import TEMPERATURE
 from common.methods.fedlpa import options_of
 from common.methods.records import CATALOGUE, STATISTICS, TRUTH, WEIGHTS
 from common.methods.schedule import RoundPlan
@@ -18,6 +20,8 @@ from server_app.method import Arrays, Outcome, Reply, Snapshot
 from server_app.robust import make_aggregate
 from server_app.scoring import global_scores, local_scores, score_dict
 from server_app.weights import initial_weights
+
+log = logging.getLogger("fedlpa.server")
 
 OWN = "own"
 
@@ -54,7 +58,8 @@ class FedLPAServer:
 
     def fold(self, plan: RoundPlan, reply: Reply) -> None:
         """Weights into the running mean; curves, rows and counts are small and wait for the end of the round."""
-        self._mean.add(reply.records[WEIGHTS], reply.samples)
+        if WEIGHTS in reply.records:
+            self._mean.add(reply.records[WEIGHTS], reply.samples)
         if "calibration-curve" in reply.metrics:
             curve = np.asarray(reply.metrics["calibration-curve"], dtype=np.float64)
             self._curves[reply.site] = (curve, int(reply.metrics.get("calibration-labels", 0)))
@@ -74,9 +79,10 @@ class FedLPAServer:
         if plan.discover and self.options.share_categories:
             self._match()
             self._discriminate()
+        if plan.phase == "head":
+            self._average_heads()
         outcome = self._outcome(plan)
-        if not plan.keeps_weights:
-            self._weights = self._mean.result(plan.round) or self._weights
+        self._weights = self._mean.result(plan.round) or self._weights
         self._reset()
         return outcome
 
@@ -131,6 +137,32 @@ class FedLPAServer:
         scatter = np.sum([arrays["scatter"].astype(np.float64) for _, arrays in parts], axis=0)
         rows = centred_rows(self._catalogue.rows, self._weights["feature_mean"])
         self._catalogue = replace(self._catalogue, linear=linear_head(sums, counts, scatter, rows))
+
+    def _average_heads(self) -> None:
+        """The mean of the sites' trained rows, category by category, weighted by the samples behind each.
+
+        A site sends a row for each category that its own rows became, in ascending order. A category without an
+        answer keeps its row.
+        """
+        if self._catalogue is None:
+            return
+        linear = self._catalogue.linear
+        if linear is None:
+            rows = centred_rows(self._catalogue.rows, self._centre)
+        else:
+            rows = linear[:, :-1].astype(np.float64) * TEMPERATURE
+        total = np.zeros_like(rows)
+        weight = np.zeros((len(rows), 1))
+        for site, arrays in sorted(self._rows.items()):
+            own = np.unique(self._own.get(site, np.zeros(0, dtype=np.int64)))
+            if len(own) != len(arrays["counts"]):
+                log.warning("%s sent %d rows of the head, not %d; left out", site, len(arrays["counts"]), len(own))
+                continue
+            total[own] += arrays["counts"][:, None] * arrays["rows"].astype(np.float64)
+            weight[own] += arrays["counts"][:, None]
+        rows = np.where(weight > 0, total / np.maximum(weight, 1), rows)
+        linear = np.column_stack([rows / TEMPERATURE, np.zeros(len(rows))]).astype(np.float32)
+        self._catalogue = replace(self._catalogue, linear=linear)
 
     def _outcome(self, plan: RoundPlan) -> Outcome:
         k = len(self._catalogue) if self._catalogue is not None else None

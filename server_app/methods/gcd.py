@@ -104,7 +104,8 @@ class GCDServer:
 
     def fold(self, plan: RoundPlan, reply: Reply) -> None:
         """Weights into the running mean; centroids and counts wait for the end of the round."""
-        self._mean.add(reply.records[WEIGHTS], reply.samples)
+        if WEIGHTS in reply.records:
+            self._mean.add(reply.records[WEIGHTS], reply.samples)
         if CATALOGUE in reply.records:
             self._rows[reply.site] = reply.records[CATALOGUE]
         if TRUTH in reply.records:
@@ -115,8 +116,7 @@ class GCDServer:
     def finish_round(self, plan: RoundPlan) -> Outcome:
         """The new mean; in the closing round the merged categories and the scores of the sites' clusters."""
         outcome = self._merge() if plan.discover else Outcome({})
-        if not plan.keeps_weights:
-            self._weights = self._mean.result(plan.round) or self._weights
+        self._weights = self._mean.result(plan.round) or self._weights
         self._reset()
         return outcome
 

@@ -36,7 +36,8 @@ class SimGCDServer:
 
     def fold(self, plan: RoundPlan, reply: Reply) -> None:
         """Weights into the running mean, counts by site."""
-        self._mean.add(reply.records[WEIGHTS], reply.samples)
+        if WEIGHTS in reply.records:
+            self._mean.add(reply.records[WEIGHTS], reply.samples)
         if TRUTH in reply.records:
             self._counts[reply.site] = reply.records[TRUTH]["counts"]
 
@@ -50,8 +51,7 @@ class SimGCDServer:
                 "global": score_dict(global_scores(self._counts, self.config)),
             }
             found = int((sum(c.sum(axis=1) for c in self._counts.values()) > 0).sum())
-        if not plan.keeps_weights:
-            self._weights = self._mean.result(plan.round) or self._weights
+        self._weights = self._mean.result(plan.round) or self._weights
         self._reset()
         return Outcome(scores, found)
 

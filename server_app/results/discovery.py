@@ -36,12 +36,15 @@ def final_scores(config: RunConfig, history: list[dict[str, Any]], delivered: di
     the method makes them, else the last discovery's concepts; ``concepts`` holds those in any case.
     """
     last = history[-1]
+    discovered = next(
+        (record["scores"] for record in reversed(history) if "concepts" in record["scores"]), last["scores"]
+    )
     scores = last["scores"]
     final = delivered or scores
     return {
         "global": final["global"] or NOTHING,
         "local": final["local"] or NOTHING,
-        "concepts": {"global": scores["global"] or NOTHING, "local": scores["local"] or NOTHING},
+        "concepts": {"global": discovered["global"] or NOTHING, "local": discovered["local"] or NOTHING},
         "seen_accuracy": scores["seen_accuracy"],
         "categories": last["categories"],
     }

@@ -10,6 +10,7 @@ from torch import Tensor
 from client_app.discovery.concepts import Concepts
 from client_app.task import Task
 from common.catalogue import Catalogue, category_labels, number_by_size
+from common.head import log_prior_of
 from common.methods.fedlpa import options_of
 from common.methods.records import CATALOGUE, MOST_CATEGORIES
 from common.similarity import centred
@@ -41,13 +42,22 @@ class Categories:
         """Centred cosines ``[n, K]``."""
         return centred(z_ND, self.centre_D) @ centred(self.rows_KD, self.centre_D).T
 
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """The site's samples in each category, [K]."""
+        return np.bincount(self.assigned, minlength=len(self)).astype(np.int64)
+
+    def log_prior(self) -> Tensor:
+        """Log share of each category among the site's samples, ``[K]``."""
+        return log_prior_of(torch.from_numpy(self.counts))
+
     def catalogue(self) -> Catalogue:
         """As they are stored with a model; counts are the site's own."""
         return Catalogue(
             rows=self.rows_KD.cpu().numpy(),
             names=self.names,
             numbers=self.numbers,
-            counts=np.bincount(self.assigned, minlength=len(self)).astype(np.int64),
+            counts=self.counts,
             linear=None if self.linear_KE is None else self.linear_KE.cpu().numpy(),
         )
 

@@ -5,11 +5,11 @@ import torch
 
 from client_app.evaluation import truth_counts
 from client_app.methods.fedlpa.categories import Categories, categories_of
+from client_app.methods.fedlpa.head import home_logits
 from client_app.methods.fedlpa.memory import recall_concepts
 from client_app.predicting import name_labelled
 from client_app.task import Answer, Task
 from client_app.training.local import load_network, weights_of
-from common.head import category_logits, log_prior_of
 from common.methods.fedlpa import options_of
 from common.methods.records import TRUTH
 from common.model_files import Model, save_model
@@ -19,10 +19,7 @@ from common.predictions import FILE, write_predictions
 
 @torch.no_grad()
 def deliver(task: Task) -> Answer:
-    """Predict every sample by the categories with the site's own prior; write ``predictions.parquet`` and ``model/``.
-
-    The prior is the share of each category among the site's discovered samples (METHODS 1.9); it stays here.
-    """
+    """Predict every sample with the site's own prior; write ``predictions.parquet`` and ``model/``."""
     network = load_network(task)
     z_ND = all_features(network, task.data.x)
     concepts = recall_concepts(task.state, task.plan.round)
@@ -31,17 +28,17 @@ def deliver(task: Task) -> Answer:
     categories = categories_of(task, concepts, z_ND, centre_D)
     if categories is None or not len(categories):
         return Answer(metrics={"samples": len(task.data)})
-    counts_K = torch.bincount(torch.as_tensor(categories.assigned), minlength=len(categories))
-    log_prior_K = log_prior_of(counts_K)
-    logits = category_logits(z_ND, categories.rows_KD, centre_D, categories.linear_KE).cpu() + log_prior_K
-    confidence, category = (value.numpy() for value in logits.softmax(dim=1).max(dim=1))
+    posterior_NK = home_logits(categories, z_ND).softmax(dim=1)
+    confidence, category = (value.numpy() for value in posterior_NK.max(dim=1))
     records = {}
     if task.data.truth is not None:
         classes = len(task.config.classes)
         records[TRUTH] = {"counts": truth_counts(category, task.data, len(categories), classes)}
     _write(task, categories, category, confidence)
     weights = dict(weights_of(network)) | {"feature_mean": centre_D.cpu().numpy()}
-    save_model(task.site.folder / "model", Model(task.config, weights, categories.catalogue(), log_prior_K.numpy()))
+    save_model(
+        task.site.folder / "model", Model(task.config, weights, categories.catalogue(), categories.log_prior().numpy())
+    )
     return Answer(records, {"samples": len(task.data)})
 
 

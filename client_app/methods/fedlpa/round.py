@@ -12,7 +12,8 @@ from client_app.discovery.borrow import borrow_names
 from client_app.discovery.clcd import Calibration, calibrate, discover
 from client_app.discovery.concepts import Concepts
 from client_app.evaluation import health, prior_drift, seen_accuracy, shares, truth_counts
-from client_app.methods.fedlpa.categories import Categories, categories_of, sendable
+from client_app.methods.fedlpa.categories import OWN, Categories, categories_of, sendable
+from client_app.methods.fedlpa.head import home_logits, train_own_rows
 from client_app.methods.fedlpa.memory import (
     recall_calibration,
     recall_concepts,
@@ -22,9 +23,9 @@ from client_app.methods.fedlpa.memory import (
 from client_app.methods.fedlpa.statistics import category_statistics
 from client_app.task import Answer, Task
 from client_app.training.alignment import Alignment, align_to_rows
-from client_app.training.local import load_network, measure_input, train_locally, weights_of
+from client_app.training.local import load_network, measure_input, train_locally, weights_record
 from common.methods.fedlpa import FedLPAOptions, options_of
-from common.methods.records import CATALOGUE, STATISTICS, TRUTH, WEIGHTS
+from common.methods.records import CATALOGUE, STATISTICS, TRUTH
 from common.models import Network, all_features
 
 
@@ -59,7 +60,7 @@ def run_round(task: Task) -> Answer:
     if task.plan.phase == "preparation" or _never_prepared(network):
         measure_input(network, data.x)
     if task.plan.phase == "preparation":
-        return Answer({WEIGHTS: weights_of(network)}, metrics)
+        return Answer(weights_record(task, network), metrics)
 
     z_ND = all_features(network, data.x)
     own_mean_D = z_ND.mean(dim=0)
@@ -73,7 +74,9 @@ def run_round(task: Task) -> Answer:
     concepts = _discover(work) if task.plan.discover else recall_concepts(task.state, task.plan.round)
     metrics["discovery-seconds"] = time.perf_counter() - started
     categories = categories_of(task, concepts, z_ND, work.centre_D)
-    if not task.plan.discover and categories is not None:
+    if task.plan.phase == "head":
+        _train_head(work, categories)
+    elif not task.plan.discover and categories is not None:
         nearest = categories.nearest(z_ND)
         _count_truth(work, nearest, len(categories))
         _follow_prior(work, categories, nearest)
@@ -81,7 +84,7 @@ def run_round(task: Task) -> Answer:
         metrics |= train_locally(task, network, options, _alignment(work, categories), options)
     if task.plan.train or not network.feature_mean.any():
         network.feature_mean.copy_(own_mean_D)
-    work.records[WEIGHTS] = dict(weights_of(network))
+    work.records.update(weights_record(task, network))
     return Answer(work.records, metrics)
 
 
@@ -142,6 +145,24 @@ def _discover(work: _Round) -> Concepts:
             work.records[STATISTICS] = category_statistics(work.z_ND, work.centre_D, concepts, sent)
     _count_truth(work, concepts.assigned, len(concepts), first=sent)
     return concepts
+
+
+def _train_head(work: _Round, categories: Categories | None) -> None:
+    """Rows of the site's own categories, trained.
+
+    A site that missed the closing discovery has no rows in the catalogue, and one that lost its memory since then
+    cannot say how many samples are behind them: neither sends any.
+    """
+    shared = work.task.records.get(CATALOGUE)
+    if categories is None or shared is None:
+        return
+    predicted = home_logits(categories, work.z_ND).argmax(dim=1).numpy()
+    _count_truth(work, predicted, len(categories))
+    own = np.unique(shared[OWN]).astype(np.int64)
+    if len(own) and categories.counts[own].min() >= work.options.min_support:
+        record, loss = train_own_rows(categories, own, work.z_ND, work.task.data.labels)
+        work.records[CATALOGUE] = record
+        work.metrics["loss-total"] = loss
 
 
 def _follow_prior(work: _Round, categories: Categories, nearest: NDArray[np.int64]) -> None:

@@ -10,11 +10,11 @@ from client_app.evaluation import truth_counts
 from client_app.methods.gcd.kmeans import Clusters, semi_supervised_kmeans
 from client_app.predicting import name_labelled
 from client_app.task import Answer, Task
-from client_app.training.local import load_network, measure_input, train_locally, weights_of
+from client_app.training.local import load_network, measure_input, train_locally, weights_record
 from common.catalogue import Catalogue
 from common.head import category_logits
 from common.methods.gcd import categories_of, options_of
-from common.methods.records import CATALOGUE, TRUTH, WEIGHTS
+from common.methods.records import CATALOGUE, TRUTH
 from common.models import Network, all_features
 from common.predictions import FILE, write_predictions
 
@@ -38,7 +38,7 @@ def run_round(task: Task) -> Answer:
         metrics["discovery-seconds"] = time.perf_counter() - started
     if task.plan.train:
         metrics |= train_locally(task, network, options)
-    return Answer({WEIGHTS: dict(weights_of(network)), **records}, metrics)
+    return Answer({**weights_record(task, network), **records}, metrics)
 
 
 def _cluster(task: Task, network: Network) -> dict[str, dict[str, NDArray[np.generic]]]:

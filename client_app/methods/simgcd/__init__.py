@@ -8,9 +8,9 @@ from client_app.evaluation import seen_accuracy, truth_counts
 from client_app.predicting import name_labelled
 from client_app.task import Answer, Task
 from client_app.training.alignment import Alignment, make_prior
-from client_app.training.local import load_network, measure_input, train_locally, weights_of
+from client_app.training.local import load_network, measure_input, train_locally, weights_record
 from common.catalogue import category_labels, number_by_size
-from common.methods.records import TRUTH, WEIGHTS
+from common.methods.records import TRUTH
 from common.methods.simgcd import head_rows, options_of
 from common.models import LOGIT_TEMPERATURE, Network, all_features
 from common.predictions import FILE, write_predictions
@@ -28,7 +28,7 @@ def run_round(task: Task) -> Answer:
     }
     if task.plan.phase == "preparation":
         measure_input(network, data.x)
-        return Answer({WEIGHTS: weights_of(network)}, metrics)
+        return Answer(weights_record(task, network), metrics)
     z_ND = all_features(network, data.x)
     predicted = network.head_cosines(z_ND).argmax(dim=1).cpu().numpy()
     records = {}
@@ -39,7 +39,7 @@ def run_round(task: Task) -> Answer:
     if task.plan.train:
         category = predicted if options.prior == "local" else None
         metrics |= train_locally(task, network, options, _over_head(network, k, category), options)
-    return Answer({WEIGHTS: weights_of(network), **records}, metrics)
+    return Answer({**weights_record(task, network), **records}, metrics)
 
 
 def _over_head(network: Network, k: int, category: "np.ndarray[tuple[int], np.dtype[np.int64]] | None") -> Alignment:
