@@ -67,7 +67,7 @@ def test_every_setting_is_reachable_as_text_and_survives_json(method):
 def test_defaults_are_valid_and_plan_every_round(method):
     config = make_config({"method": method})
     assert from_json(config.to_json()) == config
-    assert METHODS[method].plan(config, METHODS[method].rounds(config)).phase in {"closing", "training"}
+    assert METHODS[method].plan(config, METHODS[method].rounds(config)).phase in {"closing", "head", "training"}
 
 
 @settings(max_examples=40, deadline=None)

@@ -193,6 +193,13 @@ def test_a_reply_that_sits_out_may_hold_metrics_and_no_array():
     assert not sits_out(RecordDict({}))
 
 
+def test_without_a_record_a_reply_that_holds_it_is_refused_and_one_that_lacks_it_passes():
+    without = CONTRACT.without("weights")
+    assert violations(_reply(), without) == ["record 'weights' is not in the contract"]
+    assert violations(_reply({"rows": _records()["rows"]}), without) == []
+    assert "rows" not in CONTRACT.without("rows").arrays
+
+
 def test_metrics_only_refuses_every_array():
     only = CONTRACT.metrics_only()
     assert violations(client_content({}, {"samples": 3, "loss": 1.0}), only) == []

@@ -37,7 +37,7 @@ def test_the_demo_discovers_digits_without_being_told_how_many(demo):
     assert metrics["schema"] == 1
     assert metrics["method"] == "fedlpa"
     assert metrics["data"] == "digits"
-    assert (metrics["clients"], metrics["alpha"], metrics["seed"], metrics["rounds"]) == (5, 0.2, 0, 27)
+    assert (metrics["clients"], metrics["alpha"], metrics["seed"], metrics["rounds"]) == (5, 0.2, 0, 30)
     final = metrics["final"]
     # Measured .95 local and .94 global; the margin is the spread between seeds.
     assert final["local"]["all"] > 0.88

@@ -123,6 +123,46 @@ def test_a_whole_run_leaves_every_round_once_and_its_files(small_federation):
     assert np.abs(np.linalg.norm(catalogue.rows, axis=1) - 1).max() < 1e-5
 
 
+def test_the_last_rounds_train_the_category_head_and_send_rows_alone(small_federation):
+    prepared = _, files = small_federation(rounds=12)
+    grid = MemoryGrid()
+    metrics, history = _run(prepared, grid)
+    assert [r["phase"] for r in history[-3:]] == ["closing", "head", "head"]
+    assert all(r["rounds"] == 12 for r in history)
+    sent = [read_arrays(reply.content) for message, reply in grid.exchanged if read_instruction(message).round > 10]
+    trained = [records for records in sent if "rows" in records.get("catalogue", {})]
+    assert len(trained) == 6
+    assert not any("weights" in records for records in sent)
+    catalogue = load_model(files.model).catalogue
+    assert catalogue.linear.shape == (len(catalogue), catalogue.rows.shape[1] + 1)
+    assert not catalogue.linear[:, -1].any()
+    assert history[-1]["loss"]["total"] < history[-2]["loss"]["total"]
+    assert metrics["final"]["concepts"]["global"] == history[9]["scores"]["global"]
+    for i in range(3):
+        own = load_model(files.sites / f"site-{i}" / "model")
+        np.testing.assert_array_equal(own.catalogue.linear, catalogue.linear)
+
+
+def test_a_site_that_missed_the_closing_discovery_trains_no_rows_and_ends_with_the_others_head(small_federation):
+    prepared = _, files = small_federation(rounds=6)
+
+    def away(site, kind, number, reply, message):
+        return Message(Error(7, "away"), reply_to=message) if (site, number) == (2, 5) else reply
+
+    grid = MemoryGrid(twist=away)
+    history = _run(prepared, grid)[1]
+    assert [r["phase"] for r in history[-2:]] == ["closing", "head"]
+    answers = [
+        reply
+        for message, reply in grid.exchanged
+        if read_instruction(message).round == 6 and message.metadata.message_type == "train"
+    ]
+    rows = {read_metrics(a.content)["site"]: "catalogue" in a.content for a in answers}
+    assert rows == {0: True, 1: True, 2: False}
+    assert history[-1]["clients"]["answered"] == 3
+    assert (files.sites / "site-2" / "predictions.parquet").exists()
+
+
 def test_global_scores_are_those_of_the_sites_own_counts(small_federation):
     """The closing round's counts, mapped to the catalogue and added up, against the predictions on the disk."""
     from scipy.optimize import linear_sum_assignment
@@ -207,7 +247,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(small_federation):
 
 def _weights(reply, **changes):
     """The reply with some arrays of its weights replaced or added."""
-    arrays = {**read_arrays(reply.content)["weights"], **changes}
+    arrays = {**read_arrays(reply.content).get("weights", {}), **changes}
     reply.content["weights"] = ArrayRecord({name: _array(value) for name, value in arrays.items()})
     return reply
 

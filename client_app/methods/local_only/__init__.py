@@ -20,7 +20,8 @@ NETWORK = "network"
 def run_round(task: Task) -> Answer:
     """FedLPA's round from where the site's own network was left; scalars and the benchmark's counts leave."""
     answer = fedlpa.run_round(_alone(task))
-    remember(task.state, NETWORK, answer.records[WEIGHTS], {"round": task.plan.round})
+    if WEIGHTS in answer.records:
+        remember(task.state, NETWORK, answer.records[WEIGHTS], {"round": task.plan.round})
     return _without_exchange(answer)
 
 

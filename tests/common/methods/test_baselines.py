@@ -37,7 +37,7 @@ def test_local_only_is_fedlpa_with_the_same_settings_and_nothing_shared():
     assert {k: v for k, v in fedlpa.flat().items() if k in config.flat() and k != "method"} == {
         k: v for k, v in config.flat().items() if k != "method"
     }
-    same = _config("fedlpa", rounds=11)
+    same = _config("fedlpa", rounds=11, **{"head-rounds": 0})
     plan, other = METHODS["local-only"].plan, METHODS["fedlpa"].plan
     assert [plan(config, n) for n in range(1, 13)] == [other(same, n) for n in range(1, 13)]
 

@@ -13,6 +13,7 @@ CONFIG = make_config(
         "seen-classes": ["a", "b"],
         "classes": ["a", "b", "c"],
         "rounds": 6,
+        "head-rounds": 0,
         "rediscover-every": 2,
         "warmup-rounds": 2,
     }
@@ -125,3 +126,65 @@ def test_without_replies_the_weights_stay():
     _round(server, 1)
     for name, array in server.weights().items():
         np.testing.assert_array_equal(array, before[name])
+
+
+WITH_HEAD = CONFIG.but(rounds=7, head_rounds=1)
+HEAD_PLANS = {number: get_method("fedlpa").plan(WITH_HEAD, number) for number in range(1, 9)}
+
+
+def _trained(site, rows, counts):
+    record = {"rows": np.array(rows, np.float32), "counts": np.array(counts), "names": np.zeros(len(counts), int)}
+    return Reply(site, {"catalogue": record}, {"samples": 20})
+
+
+def _closed():
+    """Site x has categories 0 (axis 0) and 1 (axis 6), y 0 and another (axis 5)."""
+    server = FedLPAServer(WITH_HEAD)
+    for reply in (
+        _reply(server, "x", [0, 6], [0, -1], [10, 30]),
+        _reply(server, "y", [0, 5], [0, -1], [10, 20]),
+    ):
+        server.fold(HEAD_PLANS[6], Reply(reply.site, {"catalogue": reply.records["catalogue"]}, reply.metrics))
+    server.finish_round(HEAD_PLANS[6])
+    assert (HEAD_PLANS[6].phase, HEAD_PLANS[7].phase) == ("closing", "head")
+    return server
+
+
+def _axes(server):
+    """The row of the head along each axis, and without a bias."""
+    linear = server.catalogue().linear
+    assert not linear[:, -1].any()
+    where = server.catalogue().rows.argmax(axis=1)
+    return {int(axis): row for axis, row in zip(where, linear[:, :-1] * 0.05, strict=True)}
+
+
+def test_trained_rows_are_averaged_category_by_category_by_the_samples_behind_them():
+    server = _closed()
+    x, y = np.random.default_rng(0).normal(size=(2, 2, 32))
+    own = {site: np.unique(server.broadcast(HEAD_PLANS[7], site)[0]["catalogue"]["own"]) for site in "xy"}
+    server.fold(HEAD_PLANS[7], _trained("y", y, [10, 20]))
+    server.fold(HEAD_PLANS[7], _trained("x", x, [30, 40]))
+    server.finish_round(HEAD_PLANS[7])
+    found = server.catalogue().linear[:, :-1] * 0.05
+    shared = next(iter(set(own["x"]) & set(own["y"])))
+    assert shared == own["x"][0] == own["y"][0]
+    np.testing.assert_allclose(found[shared], (30 * x[0] + 10 * y[0]) / 40, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found[own["x"][1]], x[1], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found[own["y"][1]], y[1], rtol=1e-4, atol=1e-6)
+
+
+def test_a_category_that_nobody_answers_for_keeps_its_row_and_a_reply_of_another_length_is_left_out():
+    server = _closed()
+    server.fold(HEAD_PLANS[7], _trained("y", np.ones((3, 32)), [10, 10, 10]))
+    server.fold(HEAD_PLANS[7], _trained("stranger", np.ones((2, 32)), [10, 10]))
+    server.finish_round(HEAD_PLANS[7])
+    for axis, row in _axes(server).items():
+        np.testing.assert_allclose(row, np.eye(32)[axis], atol=1e-5)
+
+
+def test_the_head_survives_a_restart():
+    server, again = _closed(), FedLPAServer(WITH_HEAD)
+    server.fold(HEAD_PLANS[7], _trained("x", np.full((2, 32), 0.5), [10, 10]))
+    server.finish_round(HEAD_PLANS[7])
+    again.restore(server.snapshot())
+    np.testing.assert_array_equal(again.catalogue().linear, server.catalogue().linear)
