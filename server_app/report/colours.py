@@ -33,6 +33,7 @@ PHASES = {
     "discovery": "#e3eefa",
     "refinement": "#e6f4ec",
     "closing": "#f1e8f6",
+    "head": "#fbe9ec",
 }
 OTHER_PHASE = "#f4f4f4"
 
