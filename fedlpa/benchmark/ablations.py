@@ -17,6 +17,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "views": {"positives": "views"},
     "no-label-rate-split": {"label-rate-split": False},
     "no-sharing": {"share-categories": False},
+    "no-head": {"head-rounds": 0},
     "pseudo-labels": {"reliable-quantile": 0.5},
     "knn-5": {"knn": 5},
     "knn-15": {"knn": 15},
