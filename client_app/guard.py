@@ -120,9 +120,10 @@ def _contract(message: Message, instruction: Instruction, site: Site) -> Contrac
     if site.policy is not None:
         config = config.but(classes=())
     kind = message.metadata.message_type
+    method = get_method(config.method)
+    contract = method.contract(config)
     if kind == MessageType.TRAIN:
-        return round_contract(config, instruction.round)
-    contract = get_method(config.method).contract(config)
+        return round_contract(contract, method.plan(config, instruction.round))
     return contract.delivery() if kind == DELIVER else contract.metrics_only()
 
 

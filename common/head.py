@@ -21,7 +21,7 @@ def category_logits(z_ND: Tensor, rows_KD: Tensor, centre_D: Tensor, linear_KE: 
     return unit_ND @ centred(rows_KD, centre_D).T / TEMPERATURE
 
 
-def head_rows(rows_KD: Tensor, centre_D: Tensor, linear_KE: Tensor | None = None) -> Tensor:
+def head_vectors(rows_KD: Tensor, centre_D: Tensor, linear_KE: Tensor | None = None) -> Tensor:
     """The head as rows ``[K, d]`` without a bias: logits are dot products with centred unit features over 0.05.
 
     Before anything is trained they are the centred category rows.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.contract import Contract
 from common.errors import InputError
+from common.methods import updates_sent
 from common.methods.records import CATALOGUE, STATISTICS, TRUTH, WEIGHTS
 from common.slots import GROUPS, SLOTS
 
@@ -99,11 +100,14 @@ def check_noise(config: "RunConfig", contract: Contract) -> None:
             )
 
 
-def privacy_reached(config: "RunConfig", updates: int) -> dict[str, Any] | None:
-    """What clipping and noise the server knows of, and the epsilon after ``updates``; None where there are none.
+def privacy_reached(config: "RunConfig", rounds: int) -> dict[str, Any] | None:
+    """What clipping and noise the server knows of, and the epsilon after ``rounds``; None where there are none.
 
     Rounds that send no weights do not count. The noise that real sites add is theirs to know (``site.log``).
     """
+    if all(norm is None for _, norm, _ in _sides(config)):
+        return None
+    updates = updates_sent(config, rounds)
     found = {
         side: {
             "clip_norm": norm,
@@ -113,7 +117,7 @@ def privacy_reached(config: "RunConfig", updates: int) -> dict[str, Any] | None:
         for side, norm, multiplier in _sides(config)
         if norm is not None
     }
-    return {"delta": DELTA, "rounds": updates, "covers": WEIGHTS, **found} if found else None
+    return {"delta": DELTA, "rounds": updates, "covers": WEIGHTS, **found}
 
 
 def privacy_sentences(privacy: Mapping[str, Any] | None) -> list[str]:

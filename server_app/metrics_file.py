@@ -3,7 +3,7 @@
 from typing import Any
 
 from common.config import RunConfig
-from common.methods import get_method, load_hook, updates_sent
+from common.methods import get_method, load_hook
 from common.privacy import privacy_reached
 
 SCHEMA = 1
@@ -32,7 +32,7 @@ def final_metrics(
         "seed": config.seed,
         "rounds": len(history),
         "final": load_hook(get_method(config.method).results).final_scores(config, history, delivered),
-        **({"privacy": privacy} if (privacy := privacy_reached(config, updates_sent(config, len(history)))) else {}),
+        **({"privacy": privacy} if (privacy := privacy_reached(config, len(history))) else {}),
         "wire": {
             "up_bytes_per_client_round": round(total("bytes", "up") / max(1, answered)),
             "down_bytes_per_client_round": round(total("bytes", "down") / max(1, asked)),

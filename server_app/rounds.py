@@ -15,7 +15,7 @@ from common.config import RunConfig
 from common.contract import Contract, sits_out, violations
 from common.errors import RunFailedError
 from common.exchange import DELIVER, Instruction, content_bytes, read_arrays, read_metrics, server_content
-from common.methods import get_method, load_hook, round_contract, updates_sent
+from common.methods import get_method, load_hook, round_contract
 from common.methods.schedule import RoundPlan
 from common.model_files import save_model
 from common.privacy import privacy_reached
@@ -227,7 +227,7 @@ class Rounds:
             else:
                 self.method.fold(plan, reply)
 
-        tally = self._ask(nodes, plan, MessageType.TRAIN, round_contract(self.config, plan.round), take)
+        tally = self._ask(nodes, plan, MessageType.TRAIN, round_contract(self.contract, plan), take)
         limits = far_outside(norms, self.config.outlier_factor)
         tally.outliers = [{"site": site, "norm": norms[site], "limit": limit} for site, limit in limits.items()]
         for reply in spool.replies() if spool is not None else ():
@@ -343,11 +343,7 @@ class Rounds:
                 "refused": sorted(tally.refused, key=lambda entry: entry["site"]),
                 "outliers": tally.outliers,
             },
-            **(
-                {"privacy": privacy}
-                if (privacy := privacy_reached(self.config, updates_sent(self.config, plan.round)))
-                else {}
-            ),
+            **({"privacy": privacy} if (privacy := privacy_reached(self.config, plan.round)) else {}),
             "bytes": {"up": tally.up, "down": tally.down},
             "seconds": {
                 "round": seconds,

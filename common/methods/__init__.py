@@ -210,11 +210,9 @@ def get_method(name: str) -> Method:
     return METHODS[name]
 
 
-def round_contract(config: "RunConfig", number: int) -> Contract:
-    """What a reply of round ``number`` may hold: no weights where the round trains none."""
-    method = get_method(config.method)
-    contract = method.contract(config)
-    return contract.without(WEIGHTS) if method.plan(config, number).keeps_weights else contract
+def round_contract(contract: Contract, plan: RoundPlan) -> Contract:
+    """What a reply of one round may hold: no weights where the round trains none."""
+    return contract.without(WEIGHTS) if plan.keeps_weights else contract
 
 
 def updates_sent(config: "RunConfig", rounds: int) -> int:

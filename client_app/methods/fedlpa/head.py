@@ -7,7 +7,7 @@ from torch import Tensor
 
 from client_app.methods.fedlpa.categories import Categories
 from client_app.training.category_head import train_category_head
-from common.head import category_logits, head_rows
+from common.head import category_logits, head_vectors
 from common.similarity import centred
 
 
@@ -41,7 +41,7 @@ def train_own_rows(
         own: the categories that the server made of this site's concepts, ascending; those alone are trained and
             sent, a row each, with the number of the site's samples in it.
     """
-    rows_KD = head_rows(categories.rows_KD, categories.centre_D, categories.linear_KE)
+    rows_KD = head_vectors(categories.rows_KD, categories.centre_D, categories.linear_KE)
     unit_ND = centred(z_ND, categories.centre_D)
     targets_N = head_targets(categories, z_ND, labels).to(z_ND.device)
     trained_MD, loss = train_category_head(unit_ND, targets_N, rows_KD, torch.from_numpy(own).to(z_ND.device))

@@ -1,7 +1,7 @@
 import pytest
 
 from common.config import make_config
-from common.methods import round_contract, updates_sent
+from common.methods import METHODS, round_contract, updates_sent
 from common.methods.fedlpa import head_rounds_of, plan
 
 
@@ -41,9 +41,10 @@ def test_without_a_catalogue_that_a_head_could_be_trained_for_the_last_round_clo
 
 def test_rounds_that_train_no_network_send_no_weights_and_spend_no_privacy():
     config = _config()
-    assert "weights" in round_contract(config, 26).required
+    contract = METHODS["fedlpa"].contract(config)
+    assert "weights" in round_contract(contract, plan(config, 26)).required
     for number in (27, 28, 30):
-        assert "weights" not in round_contract(config, number).arrays
-        assert "catalogue" in round_contract(config, number).arrays
+        assert "weights" not in round_contract(contract, plan(config, number)).arrays
+        assert "catalogue" in round_contract(contract, plan(config, number)).arrays
     assert [updates_sent(config, n) for n in (1, 26, 27, 30)] == [1, 26, 26, 26]
     assert updates_sent(_config(rounds=1), 1) == 1
