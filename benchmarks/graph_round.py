@@ -12,12 +12,12 @@ import time
 import numpy as np
 import torch
 
-from client_app.graphs.condensation import condense
+from client_app.graphs.epoch import slot_tensors, train_epoch, training_prior
 from client_app.graphs.neighbourhoods import GraphTensors, make_tensors
-from client_app.graphs.training import slot_tensors, train_epoch, training_prior
+from client_app.methods.fedlog.condensation import condense
 from common.data.graph import undirected
+from common.methods.fedlog.slots import Slots
 from common.models.graph_sage import GraphSage, build_graph_sage
-from common.slots import Slots
 
 FEATURES, CLASSES = 100, 7
 

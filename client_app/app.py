@@ -10,11 +10,11 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
 from client_app.guard import guard
+from client_app.method import Answer, Task
 from client_app.site import Site, site_of
-from client_app.task import Answer, Task
 from common.errors import InputError
-from common.exchange import Instruction, client_content, read_arrays, read_instruction
-from common.methods import get_method
+from common.methods.registry import get_method
+from common.wire.messages import Instruction, client_content, read_arrays, read_instruction
 
 log = logging.getLogger("fedlpa.site")
 
@@ -45,7 +45,7 @@ def hello(message: Message, context: Context) -> Message:
 
 
 def _count(site: Site, instruction: Instruction) -> dict[str, int]:
-    from client_app.sitedata import load_site_data
+    from client_app.site_data import load_site_data
 
     data = load_site_data(site, instruction.config)
     return {"samples": len(data), "labelled": int((data.labels >= 0).sum())}
@@ -70,7 +70,7 @@ def _work(instruction: Instruction, site: Site, message: Message, action: str) -
         return Answer(metrics={"samples": 0})
     method = get_method(config.method)
     _limit_threads(config.threads)
-    from client_app.sitedata import load_site_data
+    from client_app.site_data import load_site_data
     from client_app.state import PrivateState
 
     data = load_site_data(site, config)

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from flwr.app import ArrayRecord, Message, RecordDict
 
-from common.contract import METRICS
 from common.errors import RunFailedError
+from common.wire.contract import METRICS
 
 FILE = "audit.jsonl"
 START = "0" * 64

@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from client_app.discovery.concepts import Concepts
-from client_app.sitedata import SiteData
-from common.metrics.discovery import Counts, count_matrix
-from common.similarity import centred
+from client_app.site_data import SiteData
+from common.discovery.scores import Counts, count_matrix
+from common.discovery.similarity import centred
 
 TINY = 10
 SILHOUETTE_SAMPLES = 2000

@@ -13,13 +13,13 @@ from flwr.clientapp.typing import ClientAppCallable
 from client_app.audit import append_message
 from client_app.policy import Policy, load_policy, policy_violations
 from client_app.site import Site, site_of
-from client_app.sitelog import log_to_site
+from client_app.site_log import log_to_site
 from client_app.update_noise import Noise, apply_noise, count_noised
-from common.contract import Contract, violations
 from common.errors import InputError
-from common.exchange import DELIVER, Instruction, read_instruction
-from common.methods import get_method, round_contract
-from common.privacy import DELTA
+from common.methods.registry import get_method, round_contract
+from common.privacy.accountant import DELTA
+from common.wire.contract import Contract, violations
+from common.wire.messages import DELIVER, Instruction, read_instruction
 
 log = logging.getLogger("fedlpa.site")
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from flwr.app import RecordDict
 from pydantic import Field, model_validator
 
-from common.contract import METRICS
 from common.errors import InputError
-from common.methods.records import CATALOGUE, WEIGHTS
-from common.slots import GROUPS
+from common.methods.fedlog.slots import GROUPS
 from common.toml_file import FileSettings, check_settings
+from common.wire.contract import METRICS
+from common.wire.records import CATALOGUE, WEIGHTS
 
 
 class Policy(FileSettings):

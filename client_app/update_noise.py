@@ -8,9 +8,9 @@ from pathlib import Path
 from flwr.app import Array, ArrayRecord, Message
 
 from common.files import write_json
-from common.methods.records import WEIGHTS
-from common.noise import add_noise, clip_update
-from common.privacy import epsilon_of, spent
+from common.privacy.accountant import epsilon_of, spent
+from common.privacy.mechanism import add_noise, clip_update
+from common.wire.records import WEIGHTS
 
 ACCOUNT = "privacy.json"
 """What every run has spent, in the site's state folder."""

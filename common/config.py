@@ -9,8 +9,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, SerializeAsAny, ValidationError, field_validator
 
 from common.errors import InputError, nearest
-from common.methods import METHODS, get_method
-from common.methods.options import Options, kebab
+from common.methods.registry import METHODS, get_method
+from common.settings import Options, kebab
 
 
 class RunConfig(Options):

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from common.errors import InputError, nearest
-from common.methods.options import kebab
+from common.settings import kebab
 
 
 class FileSettings(BaseModel):

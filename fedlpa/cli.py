@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from common.methods import METHODS
+from common.methods.registry import METHODS
 from fedlpa.federation import commands as federation_commands
-from fedlpa.sites import commands as site_commands
+from fedlpa.site import commands as site_commands
 
 app = typer.Typer(
     name="fedlpa",
@@ -51,7 +51,7 @@ def simulate(
     """Run a whole federation on this machine: every client in its own process with its own private data."""
     from common.config import make_config, parse_assignments
     from common.errors import InputError
-    from fedlpa.live import LiveView
+    from fedlpa.show.live import LiveView
     from fedlpa.simulate import simulate as run_simulation
 
     flags: dict[str, Any] = {
@@ -186,7 +186,7 @@ def benchmark(
     """Run a suite of runs, print its tables as Markdown, and keep every finished run for the next call."""
     from common.config import parse_assignments
     from fedlpa.benchmark.request import Request, read_alphas, read_counts, read_names, read_seeds
-    from fedlpa.benchmark.run import run_benchmark
+    from fedlpa.benchmark.suites import run_benchmark
 
     request = Request(
         out,
@@ -243,7 +243,7 @@ def _count(categories: list[str]) -> tuple[list[str], list[int]]:
 
 
 def _print_privacy(metrics: dict[str, Any]) -> None:
-    from common.privacy import privacy_sentences
+    from common.privacy.accountant import privacy_sentences
 
     for sentence in privacy_sentences(metrics.get("privacy")):
         print(f"privacy: {sentence}")
@@ -294,9 +294,3 @@ def _print_graph_result(metrics: dict[str, Any], share: Any) -> None:
     for name, scores in final.get("by_model", {"": final}).items():
         table.add_row(name, *(share(scores[column]) for column in columns))
     Console().print(table)
-
-
-if __name__ == "__main__":
-    from fedlpa.main import run
-
-    run()

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from common.data.dataset import Dataset
 from common.data.read import ReadOptions, read_dataset
 from common.errors import InputError
-from common.methods import get_method
-from common.model_files import Model, load_model
-from common.predictions import write_predictions
+from common.methods.registry import get_method
+from common.run.model_files import Model, load_model
+from common.run.predictions import write_predictions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -155,9 +155,9 @@ def _features(model: Model, dataset: Dataset) -> "tuple[Tensor, Tensor]":
 def _by_catalogue(model: Model, dataset: Dataset, prior: str, home_share: float) -> Predictions:
     import torch
 
-    from common.head import adapt_prior, blend_prior, category_logits
-    from common.neighbour_evidence import pool_neighbours
-    from common.similarity import centred
+    from common.discovery.neighbour_evidence import pool_neighbours
+    from common.discovery.posterior import adapt_prior, blend_prior, category_logits
+    from common.discovery.similarity import centred
 
     catalogue = model.catalogue
     assert catalogue is not None
@@ -189,8 +189,8 @@ def _by_clusters(model: Model, dataset: Dataset) -> Predictions:
     import torch
 
     from client_app.discovery.clcd import Calibration, discover
-    from common.catalogue import category_labels, number_by_size
-    from common.methods.options import DiscoveryOptions
+    from common.discovery.catalogue import category_labels, number_by_size
+    from common.methods.option_groups import DiscoveryOptions
     from common.models import restore_network
 
     z_ND, centre_D = _features(model, dataset)

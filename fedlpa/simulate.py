@@ -11,8 +11,8 @@ from typing import Any
 
 from common.config import RunConfig
 from common.errors import InputError, RunFailedError
+from common.run.run_files import RunFiles
 from server_app.rounds import Watch
-from server_app.run_files import RunFiles
 
 
 def simulate(
@@ -43,7 +43,7 @@ def simulate(
     os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    from server_app.simulation import prepare_simulation
+    from server_app.sites.lay_samples import prepare_simulation
 
     files = RunFiles(Path(config.out))
     resolved = prepare_simulation(config, files, overwrite=overwrite)
@@ -57,7 +57,7 @@ def simulate(
             raise error
         raise RunFailedError(f"the server failed with {type(error).__name__}: {error}") from error
     tell("writing the report")
-    from fedlpa.reporting import write_report
+    from fedlpa.report.write import write_report
 
     write_report(files.folder)
     metrics: dict[str, Any] = outcome["metrics"]

@@ -12,9 +12,9 @@ from flwr.serverapp import Grid, ServerApp
 from common.config import RunConfig, make_config, parse_assignments
 from common.errors import InputError
 from common.files import write_json
-from server_app.metrics_file import final_metrics
+from common.run.run_files import RunFiles
+from server_app.final_metrics import final_metrics
 from server_app.rounds import Rounds, Watch
-from server_app.run_files import RunFiles
 
 app = ServerApp()
 
@@ -35,7 +35,7 @@ def _simulate(grid: Grid, context: Context) -> None:
     """``flwr run``: the configuration comes from the run config, the data is split over the simulated nodes."""
     from flwr.superlink.grid import InMemoryGrid
 
-    from server_app.simulation import prepare_simulation
+    from server_app.sites.lay_samples import prepare_simulation
 
     if not isinstance(grid, InMemoryGrid):
         raise InputError("these are real sites; start the run with 'fedlpa run --config run.toml --out RUN'.")

@@ -11,7 +11,7 @@ from flwr.serverapp import Grid
 from common.config import load_config
 from common.errors import InputError, RunFailedError
 from common.files import write_json
-from server_app.run_files import RunFiles
+from common.run.run_files import RunFiles
 
 FAILED = "failed.json"
 """Why the round loop gave up. Without it, a run that ended early died, and may be tried again."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.config import RunConfig
-from common.methods.graph import COLUMNS
+from common.methods.graph_common import COLUMNS
 
 GraphCounts = Mapping[str, NDArray[np.int64]]
 """A site's ``correct`` [predictors, columns, C] and ``total`` [columns, C]."""

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from common.catalogue import Catalogue
 from common.config import RunConfig
-from common.methods.schedule import RoundPlan
+from common.discovery.catalogue import Catalogue
+from common.methods.plan import RoundPlan
 
 Arrays = Mapping[str, NDArray[Any]]
 

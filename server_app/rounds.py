@@ -12,18 +12,18 @@ from flwr.app import Message, MessageType
 from flwr.serverapp import Grid
 
 from common.config import RunConfig
-from common.contract import Contract, sits_out, violations
 from common.errors import RunFailedError
-from common.exchange import DELIVER, Instruction, content_bytes, read_arrays, read_metrics, server_content
-from common.methods import get_method, load_hook, round_contract
-from common.methods.schedule import RoundPlan
-from common.model_files import save_model
-from common.privacy import privacy_reached
-from server_app.central_noise import clip_reply
-from server_app.exchange import Exchange
+from common.methods.plan import RoundPlan
+from common.methods.registry import get_method, load_hook, round_contract
+from common.privacy.accountant import privacy_reached
+from common.run.model_files import save_model
+from common.run.run_files import RunFiles
+from common.wire.contract import Contract, sits_out, violations
+from common.wire.messages import DELIVER, Instruction, content_bytes, read_arrays, read_metrics, server_content
+from server_app.aggregate.noisy import clip_reply
+from server_app.asking import Exchange
 from server_app.method import Outcome, Reply, ServerMethod
-from server_app.norms import Spool, clipped, far_outside, update_norm
-from server_app.run_files import RunFiles
+from server_app.outliers import Spool, clipped, far_outside, update_norm
 
 log = logging.getLogger("fedlpa.server")
 

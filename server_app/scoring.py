@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from common.config import RunConfig
-from common.metrics.discovery import Counts, Scores, mean_scores, score
+from common.discovery.scores import Counts, Scores, mean_scores, score
 
 
 def old_classes(config: RunConfig) -> list[bool]:

@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
     from common.config import RunConfig
-    from server_app.run_files import RunFiles
+    from common.run.run_files import RunFiles
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +39,8 @@ def flower_task(monkeypatch: pytest.MonkeyPatch) -> None:
 def small_federation(tmp_path: Path) -> "Callable[..., tuple[RunConfig, RunFiles]]":
     """Makes a run folder with a few digits spread over three sites; returns its configuration and its files."""
     from common.config import make_config
-    from server_app.run_files import RunFiles
-    from server_app.simulation import prepare_simulation
+    from common.run.run_files import RunFiles
+    from server_app.sites.lay_samples import prepare_simulation
 
     def prepare(folder: str = "run", overwrite: bool = False, **settings: object) -> "tuple[RunConfig, RunFiles]":
         given = {"rows": 120, "clients": 3, "alpha": 50, "rounds": 5, "threads": 1, "tensorboard": False}

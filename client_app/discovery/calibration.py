@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from client_app.discovery.communities import communities
 from client_app.discovery.refine import refine
-from common.similarity import Edges
+from common.discovery.similarity import Edges
 
 FEWEST_LABELS = 16
 

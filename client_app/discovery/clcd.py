@@ -12,9 +12,9 @@ from client_app.discovery.communities import communities
 from client_app.discovery.concepts import Concepts, form_concepts
 from client_app.discovery.rate_split import rate_split
 from client_app.discovery.refine import refine, reliable_classes
-from common.methods.options import DiscoveryOptions
-from common.methods.records import RESOLUTIONS
-from common.similarity import Edges, centred, similarity_graph
+from common.discovery.similarity import Edges, centred, similarity_graph
+from common.methods.option_groups import DiscoveryOptions
+from common.wire.records import RESOLUTIONS
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from common.similarity import Edges
+from common.discovery.similarity import Edges
 
 
 def communities(edges: Edges, resolution: float, *, seed: int, trials: int = 1) -> NDArray[np.int64]:

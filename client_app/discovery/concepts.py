@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from common.similarity import centred
+from common.discovery.similarity import centred
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from client_app.discovery.calibration import FEWEST_LABELS
 from client_app.discovery.communities import communities, first_appearance
-from common.similarity import Edges
+from common.discovery.similarity import Edges
 
 SMALLEST_MICRO = 8
 FEWEST_SHARE = 0.1

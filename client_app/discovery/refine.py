@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from common.similarity import Edges
+from common.discovery.similarity import Edges
 
 
 def refine(edges: Edges, known: NDArray[np.int64]) -> Edges:

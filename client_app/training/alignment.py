@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from client_app.training.losses.prior_alignment import batch_prior
-from common.similarity import centred
+from common.discovery.similarity import centred
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from client_app.training.losses.self_distillation import self_distillation
 from client_app.training.neighbours import NeighbourLists
 from client_app.training.optimiser import make_optimiser
 from client_app.training.views import make_view
-from common.methods.options import AlignmentOptions, TrainingOptions
+from common.methods.option_groups import AlignmentOptions, TrainingOptions
 from common.models import LOGIT_TEMPERATURE, Network
 
 SUPCON_TEMPERATURE = 0.07

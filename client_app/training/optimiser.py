@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from common.methods.options import TrainingOptions
+from common.methods.option_groups import TrainingOptions
 from common.models import Network
 
 

@@ -20,7 +20,7 @@ def table_edges(x: NDArray[np.float32], k: int, reference: NDArray[np.float32] |
     """
     import torch
 
-    from common.similarity import similarity_graph
+    from common.discovery.similarity import similarity_graph
 
     base = x if reference is None or not len(reference) else reference
     mean, scale = base.mean(axis=0, dtype=np.float64), base.std(axis=0, dtype=np.float64)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from common.contract import ArraySpec, Contract
 from common.errors import InputError
-from common.methods import graph
-from common.methods.graph import GRAPH_METRICS, TABLE, GraphOptions, features, score_specs
-from common.methods.records import COUNT, TRUTH, WEIGHTS
-from common.methods.schedule import RoundPlan, cosine
+from common.methods import graph_common as graph
+from common.methods.graph_common import GRAPH_METRICS, TABLE, GraphOptions, features, score_specs
+from common.methods.plan import RoundPlan, cosine
+from common.wire.contract import ArraySpec, Contract
+from common.wire.records import COUNT, TRUTH, WEIGHTS
 
 if TYPE_CHECKING:
     from common.config import RunConfig

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from common.contract import Contract
-from common.methods.options import AlignmentOptions, DiscoveryOptions, PhaseOptions, TrainingOptions
-from common.methods.records import (
+from common.methods.option_groups import AlignmentOptions, DiscoveryOptions, PhaseOptions, TrainingOptions
+from common.methods.plan import RoundPlan, plan_round
+from common.wire.contract import Contract
+from common.wire.records import (
     CATALOGUE,
     COMMON_METRICS,
     STATISTICS,
@@ -18,7 +19,6 @@ from common.methods.records import (
     truth_specs,
     weight_specs,
 )
-from common.methods.schedule import RoundPlan, plan_round
 
 if TYPE_CHECKING:
     from common.config import RunConfig

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from common.contract import Contract
 from common.methods.known_categories import told_categories
-from common.methods.options import TrainingOptions
-from common.methods.records import CATALOGUE, PLAIN_METRICS, TRUTH, WEIGHTS, catalogue_specs, truth_specs, weight_specs
-from common.methods.schedule import RoundPlan, plan_training
+from common.methods.option_groups import TrainingOptions
+from common.methods.plan import RoundPlan, plan_training
+from common.wire.contract import Contract
+from common.wire.records import CATALOGUE, PLAIN_METRICS, TRUTH, WEIGHTS, catalogue_specs, truth_specs, weight_specs
 
 if TYPE_CHECKING:
     from common.config import RunConfig

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from common.contract import Contract
-from common.methods.graph import GRAPH_METRICS, graph_weight_specs, score_specs
-from common.methods.records import TRUTH, WEIGHTS
+from common.methods.graph_common import GRAPH_METRICS, graph_weight_specs, score_specs
+from common.wire.contract import Contract
+from common.wire.records import TRUTH, WEIGHTS
 
 if TYPE_CHECKING:
     from common.config import RunConfig

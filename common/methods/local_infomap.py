@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from common.contract import Contract
-from common.methods.options import DiscoveryOptions
-from common.methods.records import COMMON_METRICS, truth_specs
-from common.methods.schedule import RoundPlan
+from common.methods.option_groups import DiscoveryOptions
+from common.methods.plan import RoundPlan
+from common.wire.contract import Contract
+from common.wire.records import COMMON_METRICS, truth_specs
 
 if TYPE_CHECKING:
     from common.config import RunConfig

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from common.contract import Contract
 from common.methods import fedlpa
-from common.methods.options import AlignmentOptions, DiscoveryOptions, PhaseOptions, TrainingOptions
-from common.methods.records import PLAIN_METRICS, TRUTH, truth_specs
-from common.methods.schedule import RoundPlan
+from common.methods.option_groups import AlignmentOptions, DiscoveryOptions, PhaseOptions, TrainingOptions
+from common.methods.plan import RoundPlan
+from common.wire.contract import Contract
+from common.wire.records import PLAIN_METRICS, TRUTH, truth_specs
 
 if TYPE_CHECKING:
     from common.config import RunConfig

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from common.contract import Contract
 from common.methods.known_categories import told_categories
-from common.methods.options import AlignmentOptions, TrainingOptions
-from common.methods.records import COMMON_METRICS, TRUTH, WEIGHTS, truth_specs, weight_specs
-from common.methods.schedule import RoundPlan, plan_training
+from common.methods.option_groups import AlignmentOptions, TrainingOptions
+from common.methods.plan import RoundPlan, plan_training
+from common.wire.contract import Contract
+from common.wire.records import COMMON_METRICS, TRUTH, WEIGHTS, truth_specs, weight_specs
 
 if TYPE_CHECKING:
     from common.config import RunConfig

@@ -4,8 +4,8 @@ from typing import Any
 
 from fedlpa.benchmark.cells import Cell, Result
 from fedlpa.benchmark.request import QUICK_CLIENTS, Request, cell_settings, choose_data, choose_seeds, choose_variants
+from fedlpa.benchmark.score_rows import SCORES, Column, Row, add_gains, measures_of, percent
 from fedlpa.benchmark.suite import Section, Suite
-from fedlpa.benchmark.table import SCORES, Column, Row, add_gains, measures_of, percent
 
 DEFAULT = "default"
 VARIANTS: dict[str, dict[str, Any]] = {

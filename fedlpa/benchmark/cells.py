@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from common.config import make_config
-from fedlpa.children import last_words
+from fedlpa.flower.processes import last_words
 
 LONGEST = 6 * 3600.0
 """Seconds after which a cell is ended and counted as failed."""
@@ -78,7 +78,7 @@ def run_cells(cells: Sequence[Cell], root: Path, view: View, command: Command | 
 def simulate_command(cell: Cell, folder: Path, overwrite: bool) -> list[str]:
     """``fedlpa simulate`` with the cell's settings."""
     assignments = [part for key, value in cell.settings.items() for part in ("--set", f"{key}={_text(value)}")]
-    command = [sys.executable, "-P", "-m", "fedlpa.cli", "simulate", *assignments, "--out", str(folder)]
+    command = [sys.executable, "-P", "-m", "fedlpa", "simulate", *assignments, "--out", str(folder)]
     return [*command, "--overwrite"] if overwrite else command
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.files import write_atomically
-from fedlpa.benchmark.table import Row
+from fedlpa.benchmark.score_rows import Row
 
 
 def write_chart(rows: Sequence[Row], groups: Sequence[str], bars: str, path: Path) -> None:

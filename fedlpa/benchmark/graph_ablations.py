@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from fedlpa.benchmark.cells import Cell
-from fedlpa.benchmark.graphs import choose_graphs, measures
+from fedlpa.benchmark.graph_suite import choose_graphs, measures
 from fedlpa.benchmark.request import Request, cell_settings, choose_seeds, choose_variants
+from fedlpa.benchmark.score_rows import Column, Row, add_gains, percent
 from fedlpa.benchmark.suite import Section, Suite
-from fedlpa.benchmark.table import Column, Row, add_gains, percent
 
 RECIPE, PUBLISHED = "fedlog", "published"
 SETTINGS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
 from fedlpa.benchmark.cells import Cell, Result
-from server_app.report.words import duration
+from fedlpa.report.words import duration
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,7 +9,7 @@ from typing import Any
 
 from common.config import RunConfig, describe_settings, make_config
 from common.errors import InputError, nearest
-from common.methods import METHODS
+from common.methods.registry import METHODS
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from common.files import write_json, write_text
 from fedlpa.benchmark.cells import Cell, Command, Result, run_cells
 from fedlpa.benchmark.chart import write_chart
 from fedlpa.benchmark.progress import CellsView
-from fedlpa.benchmark.table import Column, Measures, Row, markdown, summarise
+from fedlpa.benchmark.score_rows import Column, Measures, Row, markdown, summarise
 
 SCHEMA = 1
 PACKAGES = ("fedlpa", "flwr", "torch", "infomap", "numpy", "scikit-learn", "scipy")

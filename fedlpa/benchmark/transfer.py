@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from common.data.dataset import Dataset
 from common.data.read import read_dataset
 from common.data.write import read_truth, write_dataset
-from common.metrics.discovery import count_matrix, match
-from common.predictions import FILE
+from common.discovery.scores import count_matrix, match
+from common.run.predictions import FILE
 from fedlpa.predict import predict
 
 MISSING_BELOW = 5

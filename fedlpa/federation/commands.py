@@ -97,11 +97,11 @@ def run(
 ) -> None:
     """Run a federation of institutions: submit, follow, and go on after failures; on the server's machine."""
     from common.config import parse_assignments
-    from common.privacy import privacy_sentences
-    from fedlpa.federation.run import run_federation
+    from common.privacy.accountant import privacy_sentences
+    from fedlpa.federation.follow import run_federation
     from fedlpa.federation.run_config import load_run
     from fedlpa.federation.server_config import load_server_config
-    from fedlpa.live import LiveView
+    from fedlpa.show.live import LiveView
 
     order = load_run(config, parse_assignments(settings or []))
     with LiveView() as live:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from common.config import RunConfig, make_config
 from common.errors import InputError
-from common.methods import get_method
-from common.privacy import check_noise
+from common.methods.registry import get_method
+from common.privacy.accountant import check_noise
 from common.toml_file import beside, read_toml
 
 SERVER = "server"

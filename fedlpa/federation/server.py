@@ -9,10 +9,10 @@ from pathlib import Path
 from types import FrameType
 
 from common.errors import InputError, RunFailedError
-from fedlpa.children import Backoff, flower_environment, last_words, start, stop
-from fedlpa.federation.control import NoServerError, control, nodes, read_public_key, register, unregister
 from fedlpa.federation.server_config import ServerConfig
-from fedlpa.health import FILE, touch
+from fedlpa.flower.control import NoServerError, control, nodes, read_public_key, register, unregister
+from fedlpa.flower.processes import Backoff, flower_environment, last_words, start, stop
+from fedlpa.liveness import FILE, touch
 
 Say = Callable[[str], None]
 LOG = "server.log"
@@ -72,7 +72,7 @@ def serve(config: ServerConfig, say: Say) -> None:
 def start_superlink(config: ServerConfig) -> "subprocess.Popen[bytes]":
     """Start the SuperLink process."""
     return start(
-        "fedlpa.flower_child",
+        "fedlpa.flower.child",
         ["flower-superlink", *superlink_arguments(config)],
         config.state / LOG,
         {**flower_environment(config.state / "flower"), "FLWR_LOG_LEVEL": "WARNING"},

@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 
 from common.config import RunConfig, make_config
-from common.methods import get_method
-from common.methods.records import CATALOGUE, COMMON_METRICS, WEIGHTS
+from common.methods.registry import get_method
+from common.wire.records import CATALOGUE, COMMON_METRICS, WEIGHTS
 
 
 def server_toml(port: int, control_port: int) -> str:

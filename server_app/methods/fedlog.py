@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.config import RunConfig
-from common.methods.fedlog import PREDICTORS, WANTED, options_of
-from common.methods.graph import features
-from common.methods.records import WEIGHTS
-from common.methods.schedule import RoundPlan
-from common.slots import GROUPS, SLOTS, Slots, join_slots, slots_from
+from common.methods.fedlog.slots import GROUPS, SLOTS, Slots, join_slots, slots_from
+from common.methods.fedlog.spec import PREDICTORS, WANTED, options_of
+from common.methods.graph_common import features
+from common.methods.plan import RoundPlan
+from common.wire.records import WEIGHTS
 from server_app.method import Arrays, Outcome, Reply, Snapshot
 from server_app.methods.graph_baselines import GraphServer
 

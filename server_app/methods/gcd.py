@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.catalogue import Catalogue, number_by_size
 from common.config import RunConfig
+from common.discovery.catalogue import Catalogue, number_by_size
+from common.discovery.scores import Counts
 from common.methods.gcd import categories_of
-from common.methods.records import CATALOGUE, TRUTH, WEIGHTS
-from common.methods.schedule import RoundPlan
-from common.metrics.discovery import Counts
+from common.methods.plan import RoundPlan
+from common.wire.records import CATALOGUE, TRUTH, WEIGHTS
+from server_app.aggregate.robust import make_aggregate
 from server_app.method import Arrays, Outcome, Reply, Snapshot
-from server_app.robust import make_aggregate
 from server_app.scoring import global_scores, local_scores, score_dict
 from server_app.weights import initial_weights
 

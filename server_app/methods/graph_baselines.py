@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.config import RunConfig
-from common.methods.graph import features, graph_options
 from common.methods.graph_baselines import ALONE, AVERAGED
-from common.methods.records import TRUTH, WEIGHTS
-from common.methods.schedule import RoundPlan
+from common.methods.graph_common import features, graph_options
+from common.methods.plan import RoundPlan
+from common.wire.records import TRUTH, WEIGHTS
+from server_app.aggregate.robust import make_aggregate
 from server_app.graph_scores import GraphCounts, column_scores
 from server_app.method import Arrays, Outcome, Reply, Snapshot
-from server_app.robust import make_aggregate
 
 
 class GraphServer:

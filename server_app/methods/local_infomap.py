@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.config import RunConfig
-from common.methods.records import TRUTH
-from common.methods.schedule import RoundPlan
-from common.metrics.discovery import Counts
+from common.discovery.scores import Counts
+from common.methods.plan import RoundPlan
+from common.wire.records import TRUTH
 from server_app.method import Arrays, Outcome, Reply, Snapshot
 from server_app.scoring import local_scores, score_dict
 

@@ -1,6 +1,6 @@
 """The baseline without exchange at the server: it adds up what the sites report, and has nothing to give."""
 
-from common.methods.schedule import RoundPlan
+from common.methods.plan import RoundPlan
 from server_app.method import Outcome
 from server_app.methods.local_infomap import LocalInfomapServer
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from common.config import RunConfig
-from common.methods.records import TRUTH
-from common.model_files import Model
+from common.run.model_files import Model
+from common.wire.records import TRUTH
 from server_app.method import Reply, ServerMethod
 from server_app.scoring import global_scores, local_scores, score_dict
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from common.config import RunConfig
-from common.methods.graph import COLUMNS
-from common.methods.records import TRUTH
-from common.model_files import Model
+from common.methods.graph_common import COLUMNS
+from common.run.model_files import Model
+from common.wire.records import TRUTH
 from server_app.graph_scores import all_scores
 from server_app.method import Reply, ServerMethod
 from server_app.methods.graph_baselines import GraphServer

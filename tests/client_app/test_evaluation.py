@@ -4,7 +4,7 @@ import torch
 
 from client_app.discovery.concepts import Concepts
 from client_app.evaluation import health, prior_drift, seen_accuracy
-from client_app.sitedata import SiteData
+from client_app.site_data import SiteData
 
 
 def site_data(labels, truth=None, kept_labels=None):

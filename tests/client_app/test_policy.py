@@ -10,9 +10,9 @@ from client_app.policy import load_policy
 from client_app.site import SITE_CONFIG
 from common.config import make_config
 from common.errors import InputError, RunFailedError
-from common.exchange import Instruction, client_content, read_arrays, server_content
-from common.methods import get_method
-from common.privacy import epsilon
+from common.methods.registry import get_method
+from common.privacy.accountant import epsilon
+from common.wire.messages import Instruction, client_content, read_arrays, server_content
 
 pytestmark = pytest.mark.usefixtures("flower_task")
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from common.config import RunConfig, from_json, load_config, make_config, parse_assignments
 from common.errors import InputError
 from common.files import write_json
-from common.methods import METHODS
-from common.methods.options import kebab
+from common.methods.registry import METHODS
+from common.settings import kebab
 
 TEXTS = {
     "data": "my.parquet",

@@ -95,7 +95,7 @@ class Federation:
         if misbehave:
             environment["MISBEHAVE"] = misbehave
             environment["PYTHONPATH"] += os.pathsep + str(MISBEHAVIOUR)
-        return [*self.at(place), sys.executable, "-P", "-m", "fedlpa.cli", *arguments], environment
+        return [*self.at(place), sys.executable, "-P", "-m", "fedlpa", *arguments], environment
 
     def command(self, *arguments: str, seconds: float = 120) -> "subprocess.CompletedProcess[str]":
         """Run a command on the server's machine to its end."""

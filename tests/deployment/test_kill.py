@@ -62,7 +62,7 @@ def victim(federation: Federation, kind: str, rng: random.Random) -> tuple[str, 
         found = federation.process("server", "flower-superlink" if kind == "SuperLink" else "flwr-serverapp")
         return (kind, found) if found is not None else None
     for site in rng.sample(federation.sites, len(federation.sites)):
-        found = federation.process(site, "flower-supernode" if kind == "SuperNode" else "fedlpa.sites.worker")
+        found = federation.process(site, "flower-supernode" if kind == "SuperNode" else "fedlpa.flower.worker")
         if found is not None:
             return f"{kind} of {site}", found
     return None

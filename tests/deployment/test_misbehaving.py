@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from federation import Federation, rounds_of, wait_for
 
-from fedlpa.health import FILE, is_well
+from fedlpa.liveness import FILE, is_well
 
 HONEST = ("site-0", "site-1")
 SPOILT = {"site-2": "hang", "site-3": "nan", "site-4": "shapes", "site-5": "slow"}

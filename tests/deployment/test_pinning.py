@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from federation import Federation, wait_for
 
-from fedlpa.federation.bundle import _PYPROJECT, app_hash, build_bundle, bundle_hash, installed_files
-from fedlpa.federation.control import RunState, control, state, submit
 from fedlpa.federation.server_config import load_server_config
+from fedlpa.flower.bundle import _PYPROJECT, app_hash, build_bundle, bundle_hash, installed_files
+from fedlpa.flower.control import RunState, control, state, submit
 
 Files = dict[str, bytes]
 
@@ -70,8 +70,8 @@ def test_an_agent_app_is_not_run(federation: Federation) -> None:
     """The only process that takes tasks from the SuperNode asks for ClientApp tasks."""
     import inspect
 
-    from fedlpa.sites import worker
-    from fedlpa.sites.start import supernode_arguments
+    from fedlpa.flower import worker
+    from fedlpa.site.start import supernode_arguments
 
     assert "supported_task_types=[TaskType.CLIENT_APP]" in inspect.getsource(worker)
     from client_app.site_config import load_site_config
@@ -94,7 +94,7 @@ def test_a_changed_installation_is_not_started(federation: Federation, tmp_path:
 
     def command(action: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, "-P", "-m", "fedlpa.cli", "site", action, "--config", str(site / "site.toml")],
+            [sys.executable, "-P", "-m", "fedlpa", "site", action, "--config", str(site / "site.toml")],
             env={**os.environ, "PYTHONPATH": str(code)}, cwd=tmp_path, capture_output=True, text=True, timeout=120,
             check=False,
         )  # fmt: skip
@@ -137,8 +137,8 @@ def make_bundle(files: Files) -> bytes:
 
 def submit_bundle(federation: Federation, bundle: bytes, out: Path) -> RunState:
     """Submit a bundle as somebody who has taken over the server would; returns how the run ended."""
+    from common.run.run_files import RunFiles
     from fedlpa.federation.run_config import load_run
-    from server_app.run_files import RunFiles
 
     order = load_run(federation.home / "run.toml")
     out.mkdir()

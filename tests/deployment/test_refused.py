@@ -15,9 +15,9 @@ from federation import Federation
 
 from client_app.site_config import SiteConfig, load_site_config
 from fedlpa.federation import certificates
-from fedlpa.sites import connection
-from fedlpa.sites.check import check_site
-from fedlpa.sites.connection import check_connection
+from fedlpa.site import connection
+from fedlpa.site.check import check_site
+from fedlpa.site.connection import check_connection
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ def test_flower_refuses_the_key_of_a_stranger_too(federation: Federation, strang
     import subprocess
     import sys
 
-    from fedlpa.children import flower_environment, free_port
-    from fedlpa.sites.start import supernode_arguments
+    from fedlpa.flower.processes import flower_environment, free_port
+    from fedlpa.site.start import supernode_arguments
 
     (stranger / "site.key").unlink()
     certificates.write_site_keys(stranger)

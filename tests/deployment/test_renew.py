@@ -16,7 +16,7 @@ from common.errors import InputError
 from fedlpa.federation import certificates
 from fedlpa.federation.init import init_federation
 from fedlpa.federation.renew import renew_certificate
-from fedlpa.sites.connection import check_connection
+from fedlpa.site.connection import check_connection
 
 
 @pytest.fixture

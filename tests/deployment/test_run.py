@@ -50,7 +50,7 @@ def test_scores_like_the_simulation(finished: tuple[Federation, Path, str], digi
 
 def test_only_contracted_records_crossed(finished: tuple[Federation, Path, str]) -> None:
     from common.config import load_config
-    from common.methods import get_method
+    from common.methods.registry import get_method
 
     federation, out, _ = finished
     config = load_config(out / "config.json")

@@ -16,9 +16,9 @@ from sklearn.datasets import load_digits
 
 from common.config import make_config
 from common.errors import InputError
+from common.run.run_files import RunFiles
 from fedlpa.predict import predict
-from server_app.run_files import RunFiles
-from server_app.simulation import prepare_simulation
+from server_app.sites.lay_samples import prepare_simulation
 
 pytest.importorskip("transformers", reason="the extra 'backbones' is not installed")
 

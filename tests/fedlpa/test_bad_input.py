@@ -118,10 +118,10 @@ def model(tmp_path_factory):
     """A small model on two-column vectors, made without Flower."""
     import numpy as np
 
-    from common.catalogue import Catalogue
     from common.config import make_config
-    from common.model_files import Model, save_model
+    from common.discovery.catalogue import Catalogue
     from common.models import build_network, travelling
+    from common.run.model_files import Model, save_model
 
     config = make_config({"kind": "vectors", "sample-shape": "2", "seen-classes": "x"})
     weights = {name: tensor.numpy() for name, tensor in travelling(build_network(config, 1)).items()}

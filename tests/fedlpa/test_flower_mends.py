@@ -8,8 +8,8 @@ from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.supercore.heartbeat import HeartbeatSender
 from flwr.supercore.task_identity import TaskIdentity
 
-from fedlpa.flower_child import ALIVE, touch_when_heard
-from fedlpa.lost_messages import AGAIN, give_lost_messages_again
+from fedlpa.flower.child import ALIVE, touch_when_heard
+from fedlpa.flower.lost_messages import AGAIN, give_lost_messages_again
 
 
 @pytest.fixture

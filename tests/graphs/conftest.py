@@ -42,7 +42,7 @@ class Grid:
 
     def push_messages(self, messages):
         from client_app.app import app
-        from common.exchange import read_instruction
+        from common.wire.messages import read_instruction
 
         keys = [str(next(self.ids)) for _ in messages]
         for key, message in zip(keys, messages, strict=True):
@@ -71,9 +71,9 @@ def graph_file(tmp_path):
 def run_graphs(tmp_path, graph_file, flower_task):
     """Runs a method; returns metrics, files, grid."""
     from common.config import make_config
+    from common.run.run_files import RunFiles
     from server_app.app import run
-    from server_app.run_files import RunFiles
-    from server_app.simulation import prepare_simulation
+    from server_app.sites.lay_samples import prepare_simulation
 
     def start(method="fedlog", folder="run", twist=None, overwrite=True, **settings):
         given = {"method": method, "data": str(graph_file), "clients": 3, "rounds": 6, "tensorboard": False}

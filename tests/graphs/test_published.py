@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from common.config import make_config
-from common.contract import Contract
 from common.errors import InputError
-from common.methods import get_method
-from common.model_files import load_model
+from common.methods.registry import get_method
+from common.run.model_files import load_model
+from common.wire.contract import Contract
 
 torch.set_num_threads(1)
 SMALL = {
@@ -97,7 +97,7 @@ def test_every_switch_changes_what_is_learnt(run_published):
 
 def test_small_classes_send_no_synthetic_nodes(run_published):
     _, _, grid = run_published(rounds=2, min_group=1000)
-    from common.exchange import read_arrays
+    from common.wire.messages import read_arrays
 
     for _, number, _, reply in _trained(grid):
         arrays = read_arrays(reply.content)

@@ -9,8 +9,8 @@ import torch
 from flwr.app import Error, Message
 
 from common.errors import InputError
-from common.exchange import read_arrays
-from common.model_files import load_model
+from common.run.model_files import load_model
+from common.wire.messages import read_arrays
 
 torch.set_num_threads(1)
 COLUMNS = ("seen", "unseen_node", "missing_class", "new_client")
@@ -176,7 +176,7 @@ def test_the_report_shows_the_four_accuracies_of_graphs_and_tables(run_graphs, t
     import sklearn.datasets
 
     from fedlpa.predict import predict
-    from fedlpa.reporting import write_report
+    from fedlpa.report.write import write_report
 
     table = sklearn.datasets.load_wine(as_frame=True).frame.rename(columns={"target": "label"})
     table.to_csv(tmp_path / "wine.csv", index=False)

@@ -14,10 +14,10 @@ PROGRAM = textwrap.dedent(
     from itertools import count
     import numpy as np
     from flwr.app import Message
-    from common.exchange import client_content, read_arrays
+    from common.wire.messages import client_content, read_arrays
     from flwr.app import ArrayRecord, Array, RecordDict, ConfigRecord
-    from server_app.exchange import Exchange
-    from server_app.mean import RunningMean
+    from server_app.asking import Exchange
+    from server_app.aggregate.running_mean import RunningMean
 
     clients, size = int(sys.argv[1]), int(sys.argv[2]) * 2**20 // 4
     rng = np.random.default_rng(0)

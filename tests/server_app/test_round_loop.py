@@ -12,11 +12,11 @@ from flwr.app import Error, Message
 
 from common.config import make_config
 from common.errors import RunFailedError
-from common.exchange import client_content, read_arrays, read_instruction
-from common.methods import get_method
-from common.privacy import epsilon
+from common.methods.registry import get_method
+from common.privacy.accountant import epsilon
+from common.run.run_files import RunFiles
+from common.wire.messages import client_content, read_arrays, read_instruction
 from server_app.app import run
-from server_app.run_files import RunFiles
 
 pytestmark = pytest.mark.usefixtures("flower_task")
 
@@ -179,7 +179,7 @@ def test_a_site_that_comes_late_takes_part_from_the_next_round_on(prepared):
 
 
 def test_a_site_that_restarts_at_work_is_not_waited_for(prepared, monkeypatch):
-    monkeypatch.setattr("server_app.exchange.LOOK_EVERY", 0.1)
+    monkeypatch.setattr("server_app.asking.LOOK_EVERY", 0.1)
     grid = Sites(a=honest(), b=honest(), c=hang)
 
     def restarting(number, weights):
@@ -299,8 +299,8 @@ def test_a_noised_simulation_that_breaks_off_goes_on_as_if_it_had_not(prepared):
 
 def load_weights(config, files):
     """Pairs of initial and final weights."""
-    from common.model_files import load_model
-    from server_app.methods.fedlpa import FedLPAServer
+    from common.run.model_files import load_model
+    from server_app.methods.fedlpa.server import FedLPAServer
 
     after = load_model(files.model).weights
     return [(before, after[name]) for name, before in FedLPAServer(config).weights().items()]
@@ -316,9 +316,9 @@ def test_answers_that_are_refused_do_not_hurry_the_others(prepared):
 
 def mean_move(config, files):
     """How far the round has moved the weights, in the mean over all of them."""
-    from common.methods import get_method
-    from common.model_files import load_model
-    from server_app.methods.fedlpa import FedLPAServer
+    from common.methods.registry import get_method
+    from common.run.model_files import load_model
+    from server_app.methods.fedlpa.server import FedLPAServer
 
     assert get_method(config.method).name == "fedlpa"
     before = FedLPAServer(config).weights()

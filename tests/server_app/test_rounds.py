@@ -15,8 +15,8 @@ from common.data.dataset import Dataset
 from common.data.read import read_dataset
 from common.data.write import write_dataset
 from common.errors import InputError, RunFailedError
-from common.exchange import DELIVER, read_arrays, read_instruction, read_metrics
-from common.model_files import load_model
+from common.run.model_files import load_model
+from common.wire.messages import DELIVER, read_arrays, read_instruction, read_metrics
 from server_app.app import run
 
 pytestmark = pytest.mark.usefixtures("flower_task")

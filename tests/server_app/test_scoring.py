@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from common.config import make_config
-from common.metrics.discovery import Scores, score
+from common.discovery.scores import Scores, score
 from server_app.scoring import global_scores, local_scores, old_classes, score_dict
 
 CONFIG = make_config({"seen-classes": ["b", "a"], "classes": ["b", "a", "c"]})

@@ -1,13 +1,13 @@
 """The end of a FedLoG run at a site: keep the model, write down every node's class, score in benchmarks."""
 
-from client_app.graphs.local import graph_data, make_network, site_tensors, validation_accuracy, write_classes
-from client_app.graphs.memory import recall_own, tensors_of
-from client_app.graphs.scores import SEEN, score_predictors
-from client_app.methods.fedlog.predicting import personal, predictors
-from client_app.task import Answer, Task
-from common.methods.fedlog import options_of
-from common.methods.records import TRUTH, WEIGHTS
-from common.model_files import Model, save_model
+from client_app.graphs.node_scores import SEEN, score_predictors
+from client_app.graphs.node_training import graph_data, make_network, site_tensors, validation_accuracy, write_classes
+from client_app.graphs.own_model import recall_own, tensors_of
+from client_app.method import Answer, Task
+from client_app.methods.fedlog.personal import personal, predictors
+from common.methods.fedlog.spec import options_of
+from common.run.model_files import Model, save_model
+from common.wire.records import TRUTH, WEIGHTS
 
 
 def deliver(task: Task) -> Answer:

@@ -7,7 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from client_app.graphs.local import (
+from client_app.graphs.epoch import slot_tensors, training_prior
+from client_app.graphs.node_scores import SEEN
+from client_app.graphs.node_training import (
     graph_data,
     make_network,
     plain,
@@ -16,20 +18,18 @@ from client_app.graphs.local import (
     validation_accuracy,
     write_classes,
 )
-from client_app.graphs.memory import tensors_of
-from client_app.graphs.scores import SEEN
-from client_app.graphs.training import slot_tensors, training_prior
-from client_app.methods.fedlog.predicting import personal
+from client_app.graphs.own_model import tensors_of
+from client_app.method import Task
+from client_app.methods.fedlog.personal import personal
 from client_app.site import Site
-from client_app.sitedata import load_site_data
+from client_app.site_data import load_site_data
 from client_app.state import PrivateState
-from client_app.task import Task
 from common.errors import InputError
-from common.methods import get_method
-from common.methods.fedlog import FedLoGOptions, options_of
-from common.methods.graph import features
-from common.model_files import Model, load_model, save_model
-from common.slots import GROUPS, SLOTS, Slots, slots_from
+from common.methods.fedlog.slots import GROUPS, SLOTS, Slots, slots_from
+from common.methods.fedlog.spec import FedLoGOptions, options_of
+from common.methods.graph_common import features
+from common.methods.registry import get_method
+from common.run.model_files import Model, load_model, save_model
 
 SLOT_PREFIX, OWN_PREFIX = "slots/", "own/"
 

@@ -6,7 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from client_app.graphs.local import (
+from client_app.graphs.epoch import slot_tensors, training_prior
+from client_app.graphs.neighbourhoods import GraphTensors
+from client_app.graphs.node_scores import SEEN, score_predictors
+from client_app.graphs.node_training import (
     graph_data,
     make_network,
     measure_columns,
@@ -14,17 +17,14 @@ from client_app.graphs.local import (
     train_locally,
     validation_accuracy,
 )
-from client_app.graphs.memory import recall_own, remember_own, tensors_of
-from client_app.graphs.neighbourhoods import GraphTensors
-from client_app.graphs.scores import SEEN, score_predictors
-from client_app.graphs.training import slot_tensors, training_prior
-from client_app.methods.fedlog.predicting import personal, predictors
+from client_app.graphs.own_model import recall_own, remember_own, tensors_of
+from client_app.method import Answer, Task
+from client_app.methods.fedlog.personal import personal, predictors
 from client_app.methods.fedlog.slots import known_slots, slots_to_send
-from client_app.task import Answer, Task
-from common.methods.fedlog import WANTED, options_of
-from common.methods.graph import is_scored
-from common.methods.records import TRUTH, WEIGHTS
+from common.methods.fedlog.spec import WANTED, options_of
+from common.methods.graph_common import is_scored
 from common.models.graph_sage import GraphSage
+from common.wire.records import TRUTH, WEIGHTS
 
 OWN_SEED = 7919
 """Parts the own model's batches and dropout from the shared model's."""

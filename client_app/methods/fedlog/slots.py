@@ -4,16 +4,16 @@ import zlib
 
 import numpy as np
 
-from client_app.graphs.condensation import condense
-from client_app.graphs.local import column_moments, graph_data
 from client_app.graphs.neighbourhoods import GraphTensors
-from client_app.graphs.privacy import FILE, slot_privacy
+from client_app.graphs.node_training import column_moments, graph_data
+from client_app.method import Task
+from client_app.methods.fedlog.condensation import condense
+from client_app.methods.fedlog.slot_attack import FILE, slot_privacy
 from client_app.policy import load_policy
-from client_app.task import Task
 from common.files import write_json
-from common.methods.fedlog import options_of
-from common.methods.graph import TABLE, features
-from common.slots import GROUPS, SLOTS, Slots, slots_from
+from common.methods.fedlog.slots import GROUPS, SLOTS, Slots, slots_from
+from common.methods.fedlog.spec import options_of
+from common.methods.graph_common import TABLE, features
 
 
 def own_slots(task: Task, graph: GraphTensors) -> Slots:

@@ -1,14 +1,14 @@
 """The end of a run at a site: keep the model, write down every node's class, score in benchmarks."""
 
-from client_app.graphs.local import graph_data, site_tensors, validation_accuracy, write_classes
-from client_app.graphs.memory import tensors_of
+from client_app.graphs.node_training import graph_data, site_tensors, validation_accuracy, write_classes
+from client_app.graphs.own_model import tensors_of
+from client_app.method import Answer, Task
+from client_app.methods.fedlog_published.branch_predictors import score
+from client_app.methods.fedlog_published.branch_training import all_log_probs
 from client_app.methods.fedlog_published.generators import known_generators
-from client_app.methods.fedlog_published.predicting import score
 from client_app.methods.fedlog_published.site_model import site_model
-from client_app.methods.fedlog_published.training import all_log_probs
-from client_app.task import Answer, Task
-from common.methods.records import WEIGHTS
-from common.model_files import Model, save_model
+from common.run.model_files import Model, save_model
+from common.wire.records import WEIGHTS
 
 
 def deliver(task: Task) -> Answer:

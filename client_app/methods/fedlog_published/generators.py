@@ -1,8 +1,8 @@
 """The federation's neighbour generators at a site: kept once they came, as float16."""
 
-from client_app.graphs.local import device_of
-from client_app.methods.fedlog_published.training import Generators
-from client_app.task import Task
+from client_app.graphs.node_training import device_of
+from client_app.method import Task
+from client_app.methods.fedlog_published.branch_training import Generators
 from common.methods.fedlog_published import GENERATORS, uses_prompts
 
 

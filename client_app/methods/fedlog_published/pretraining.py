@@ -4,9 +4,9 @@ import copy
 
 import torch
 
-from client_app.graphs.local import device_of, graph_data, train_locally
 from client_app.graphs.neighbourhoods import GraphTensors, all_logits
-from client_app.task import Task
+from client_app.graphs.node_training import device_of, graph_data, train_locally
+from client_app.method import Task
 from common.methods.fedlog_published import options_of
 from common.models.graph_sage import SageEmbedder, build_graph_sage
 

@@ -5,20 +5,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from client_app.graphs.local import device_of, graph_data, site_tensors, validation_accuracy
-from client_app.graphs.memory import recall_own, remember_own, tensors_of
 from client_app.graphs.neighbourhoods import GraphTensors
+from client_app.graphs.node_training import device_of, graph_data, site_tensors, validation_accuracy
+from client_app.graphs.own_model import recall_own, remember_own, tensors_of
+from client_app.method import Answer, Task
+from client_app.methods.fedlog_published.branch_predictors import score
+from client_app.methods.fedlog_published.branch_training import Generators, all_log_probs, train_epoch, update_scaling
 from client_app.methods.fedlog_published.generators import known_generators
-from client_app.methods.fedlog_published.predicting import score
 from client_app.methods.fedlog_published.pretraining import pretrain
 from client_app.methods.fedlog_published.prompts import train_generator
 from client_app.methods.fedlog_published.sending import Records, counts_record, synthetic_record, write_privacy
 from client_app.methods.fedlog_published.site_model import SiteModel, site_model
-from client_app.methods.fedlog_published.training import Generators, all_log_probs, train_epoch, update_scaling
-from client_app.task import Answer, Task
 from common.methods.fedlog_published import GENERATOR, SYNTHETIC, first_training_round, options_of
-from common.methods.records import WEIGHTS
 from common.models.prototype_sage import HEAD
+from common.wire.records import WEIGHTS
 
 
 def run_round(task: Task) -> Answer:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from client_app.graphs.local import graph_data
-from client_app.graphs.privacy import FILE, measure
+from client_app.graphs.node_training import graph_data
+from client_app.method import Task
+from client_app.methods.fedlog.slot_attack import FILE, measure
 from client_app.policy import load_policy
-from client_app.task import Task
 from common.files import write_json
 from common.methods.fedlog_published import CLASS_COUNTS, SYNTHETIC, options_of
 

@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from client_app.graphs.local import device_of, graph_data
-from client_app.graphs.memory import recall_own
-from client_app.task import Task
+from client_app.graphs.node_training import device_of, graph_data
+from client_app.graphs.own_model import recall_own
+from client_app.method import Task
 from common.methods.fedlog_published import build_network, options_of
 from common.models.neighbour_generator import generate
 from common.models.prototype_sage import PrototypeSage

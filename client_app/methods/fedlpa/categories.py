@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from client_app.discovery.concepts import Concepts
-from client_app.task import Task
-from common.catalogue import Catalogue, category_labels, number_by_size
-from common.head import log_prior_of
+from client_app.method import Task
+from common.discovery.catalogue import Catalogue, category_labels, number_by_size
+from common.discovery.posterior import log_prior_of
+from common.discovery.similarity import centred
 from common.methods.fedlpa import options_of
-from common.methods.records import CATALOGUE, MOST_CATEGORIES
-from common.similarity import centred
+from common.wire.records import CATALOGUE, MOST_CATEGORIES
 
 OWN = "own"
 """In the catalogue record: the category of each row that this site sent at its last discovery."""

@@ -4,17 +4,17 @@ import numpy as np
 import torch
 
 from client_app.evaluation import truth_counts
+from client_app.method import Answer, Task
 from client_app.methods.fedlpa.categories import Categories, categories_of
-from client_app.methods.fedlpa.head import home_logits
+from client_app.methods.fedlpa.head_round import home_logits
 from client_app.methods.fedlpa.memory import recall_concepts
-from client_app.predicting import name_labelled
-from client_app.task import Answer, Task
-from client_app.training.local import load_network, weights_of
+from client_app.outcome import name_labelled
+from client_app.training.local_training import load_network, weights_of
 from common.methods.fedlpa import options_of
-from common.methods.records import TRUTH
-from common.model_files import Model, save_model
 from common.models import all_features
-from common.predictions import FILE, write_predictions
+from common.run.model_files import Model, save_model
+from common.run.predictions import FILE, write_predictions
+from common.wire.records import TRUTH
 
 
 @torch.no_grad()

@@ -8,12 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from client_app.discovery.borrow import borrow_names
 from client_app.discovery.clcd import Calibration, calibrate, discover
 from client_app.discovery.concepts import Concepts
 from client_app.evaluation import health, prior_drift, seen_accuracy, shares, truth_counts
+from client_app.method import Answer, Task
+from client_app.methods.fedlpa.borrow import borrow_names
 from client_app.methods.fedlpa.categories import OWN, Categories, categories_of, sendable
-from client_app.methods.fedlpa.head import home_logits, train_own_rows
+from client_app.methods.fedlpa.head_round import home_logits, train_own_rows
 from client_app.methods.fedlpa.memory import (
     recall_calibration,
     recall_concepts,
@@ -21,12 +22,11 @@ from client_app.methods.fedlpa.memory import (
     remember_concepts,
 )
 from client_app.methods.fedlpa.statistics import category_statistics
-from client_app.task import Answer, Task
 from client_app.training.alignment import Alignment, align_to_rows
-from client_app.training.local import load_network, measure_input, train_locally, weights_record
+from client_app.training.local_training import load_network, measure_input, train_locally, weights_record
 from common.methods.fedlpa import FedLPAOptions, options_of
-from common.methods.records import CATALOGUE, STATISTICS, TRUTH
 from common.models import Network, all_features
+from common.wire.records import CATALOGUE, STATISTICS, TRUTH
 
 
 @dataclass

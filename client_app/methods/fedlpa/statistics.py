@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from client_app.discovery.concepts import Concepts
-from common.methods.records import STATISTICS_SUPPORT
-from common.similarity import centred
+from common.discovery.similarity import centred
+from common.wire.records import STATISTICS_SUPPORT
 
 
 def category_statistics(

@@ -7,16 +7,16 @@ import torch
 from numpy.typing import NDArray
 
 from client_app.evaluation import truth_counts
+from client_app.method import Answer, Task
 from client_app.methods.gcd.kmeans import Clusters, semi_supervised_kmeans
-from client_app.predicting import name_labelled
-from client_app.task import Answer, Task
-from client_app.training.local import load_network, measure_input, train_locally, weights_record
-from common.catalogue import Catalogue
-from common.head import category_logits
+from client_app.outcome import name_labelled
+from client_app.training.local_training import load_network, measure_input, train_locally, weights_record
+from common.discovery.catalogue import Catalogue
+from common.discovery.posterior import category_logits
 from common.methods.gcd import categories_of, options_of
-from common.methods.records import CATALOGUE, TRUTH
 from common.models import Network, all_features
-from common.predictions import FILE, write_predictions
+from common.run.predictions import FILE, write_predictions
+from common.wire.records import CATALOGUE, TRUTH
 
 
 def run_round(task: Task) -> Answer:

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from client_app.graphs.local import (
+from client_app.graphs.neighbourhoods import GraphTensors, all_logits
+from client_app.graphs.node_scores import score_predictors
+from client_app.graphs.node_training import (
     graph_data,
     make_network,
     measure_columns,
@@ -15,14 +17,12 @@ from client_app.graphs.local import (
     validation_accuracy,
     write_classes,
 )
-from client_app.graphs.memory import recall_own, remember_own, tensors_of
-from client_app.graphs.neighbourhoods import GraphTensors, all_logits
-from client_app.graphs.scores import score_predictors
-from client_app.task import Answer, Task
-from common.methods.graph import baseline_options, is_scored
+from client_app.graphs.own_model import recall_own, remember_own, tensors_of
+from client_app.method import Answer, Task
 from common.methods.graph_baselines import AVERAGED
-from common.methods.records import TRUTH, WEIGHTS
+from common.methods.graph_common import baseline_options, is_scored
 from common.models.graph_sage import GraphSage
+from common.wire.records import TRUTH, WEIGHTS
 
 
 def run_round(task: Task) -> Answer:

@@ -1,6 +1,8 @@
 """Baseline ``graph-local``: every site trains a GraphSAGE on its own; nothing is shared."""
 
-from client_app.graphs.local import (
+from client_app.graphs.neighbourhoods import all_logits
+from client_app.graphs.node_scores import score_predictors
+from client_app.graphs.node_training import (
     graph_data,
     make_network,
     measure_columns,
@@ -10,13 +12,11 @@ from client_app.graphs.local import (
     validation_accuracy,
     write_classes,
 )
-from client_app.graphs.memory import recall_own, remember_own
-from client_app.graphs.neighbourhoods import all_logits
-from client_app.graphs.scores import score_predictors
-from client_app.task import Answer, Task
-from common.methods.graph import is_scored
+from client_app.graphs.own_model import recall_own, remember_own
+from client_app.method import Answer, Task
 from common.methods.graph_baselines import ALONE
-from common.methods.records import TRUTH
+from common.methods.graph_common import is_scored
+from common.wire.records import TRUTH
 
 
 def run_round(task: Task) -> Answer:

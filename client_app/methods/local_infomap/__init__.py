@@ -10,17 +10,17 @@ import torch
 
 from client_app.discovery.clcd import calibrate, discover
 from client_app.evaluation import health, truth_counts
-from client_app.predicting import name_labelled
-from client_app.task import Answer, Task
-from common.catalogue import category_labels, number_by_size
+from client_app.method import Answer, Task
+from client_app.outcome import name_labelled
+from common.discovery.catalogue import category_labels, number_by_size
+from common.discovery.similarity import centred
 from common.methods.local_infomap import options_of
-from common.methods.records import TRUTH
 from common.models import build_network
 from common.models.adapter import standardise
 from common.models.convnet import images_to_input
 from common.models.pretrained import is_pretrained
-from common.predictions import FILE, write_predictions
-from common.similarity import centred
+from common.run.predictions import FILE, write_predictions
+from common.wire.records import TRUTH
 
 
 def run_round(task: Task) -> Answer:

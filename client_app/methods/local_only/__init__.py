@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from client_app.method import Answer, Task
 from client_app.methods import fedlpa
 from client_app.methods.fedlpa.memory import recall, remember
-from client_app.task import Answer, Task
-from client_app.training.local import weights_of
+from client_app.training.local_training import weights_of
 from common.methods.local_only import as_fedlpa
-from common.methods.records import CURVE_METRICS, TRUTH, WEIGHTS
 from common.models import build_network
+from common.wire.records import CURVE_METRICS, TRUTH, WEIGHTS
 
 NETWORK = "network"
 """The site's own network in its private state."""

@@ -5,15 +5,15 @@ import torch
 from torch import Tensor
 
 from client_app.evaluation import seen_accuracy, truth_counts
-from client_app.predicting import name_labelled
-from client_app.task import Answer, Task
+from client_app.method import Answer, Task
+from client_app.outcome import name_labelled
 from client_app.training.alignment import Alignment, make_prior
-from client_app.training.local import load_network, measure_input, train_locally, weights_record
-from common.catalogue import category_labels, number_by_size
-from common.methods.records import TRUTH
+from client_app.training.local_training import load_network, measure_input, train_locally, weights_record
+from common.discovery.catalogue import category_labels, number_by_size
 from common.methods.simgcd import head_rows, options_of
 from common.models import LOGIT_TEMPERATURE, Network, all_features
-from common.predictions import FILE, write_predictions
+from common.run.predictions import FILE, write_predictions
+from common.wire.records import TRUTH
 
 
 def run_round(task: Task) -> Answer:

@@ -4,7 +4,7 @@ import pytest
 from client_app.discovery.calibration import calibration_curve, choose_resolution
 from client_app.discovery.communities import communities
 from client_app.discovery.refine import refine
-from common.similarity import Edges
+from common.discovery.similarity import Edges
 
 GRID = (1.0, 2.0, 3.0, 4.0)
 

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from client_app.discovery.communities import communities, first_appearance
-from common.similarity import Edges
+from common.discovery.similarity import Edges
 
 
 def _edges(pairs, nodes):

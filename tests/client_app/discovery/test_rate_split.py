@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from client_app.discovery.rate_split import rate_split
-from common.similarity import Edges
+from common.discovery.similarity import Edges
 
 
 def _cliques(sizes):

@@ -3,7 +3,7 @@ import torch
 from scipy.special import softmax
 
 from client_app.discovery.refine import refine, reliable_classes
-from common.similarity import similarity_graph
+from common.discovery.similarity import similarity_graph
 
 
 def test_labels_pull_together_keep_apart_or_leave_alone():

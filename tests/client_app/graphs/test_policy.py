@@ -3,8 +3,8 @@
 import numpy as np
 
 from client_app.policy import Policy, policy_violations
-from common.exchange import client_content
-from common.slots import Slots
+from common.methods.fedlog.slots import Slots
+from common.wire.messages import client_content
 
 
 def _reply(counts):

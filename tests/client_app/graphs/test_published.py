@@ -5,9 +5,7 @@ import pytest
 import torch
 
 from client_app.graphs.neighbourhoods import make_tensors
-from client_app.methods.fedlog_published.prompts import gradient_distance, matching_loss, train_generator
-from client_app.methods.fedlog_published.site_model import SiteModel
-from client_app.methods.fedlog_published.training import (
+from client_app.methods.fedlog_published.branch_training import (
     STEP,
     all_log_probs,
     federation_log_probs,
@@ -15,6 +13,8 @@ from client_app.methods.fedlog_published.training import (
     train_epoch,
     update_scaling,
 )
+from client_app.methods.fedlog_published.prompts import gradient_distance, matching_loss, train_generator
+from client_app.methods.fedlog_published.site_model import SiteModel
 from common.models.graph_sage import GraphSage
 from common.models.neighbour_generator import NeighbourGenerator, generate
 from common.models.prototype_sage import PrototypeSage, head_share

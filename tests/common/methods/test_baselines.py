@@ -4,8 +4,8 @@ import pytest
 
 from common.config import make_config
 from common.errors import InputError
-from common.methods import METHODS
 from common.methods.local_only import as_fedlpa
+from common.methods.registry import METHODS
 
 CLASSES = tuple("abcdef")
 

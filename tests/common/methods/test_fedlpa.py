@@ -1,8 +1,8 @@
 import pytest
 
 from common.config import make_config
-from common.methods import METHODS, round_contract, updates_sent
 from common.methods.fedlpa import head_rounds_of, plan
+from common.methods.registry import METHODS, round_contract, updates_sent
 
 
 def _config(**settings):

@@ -10,12 +10,12 @@ from client_app.training.loop import train
 from client_app.training.optimiser import make_optimiser
 from common.config import make_config
 from common.errors import InputError
-from common.methods import get_method
 from common.methods.fedlpa import options_of
-from common.methods.records import WEIGHTS
-from common.model_files import Model, load_model, save_model
+from common.methods.registry import get_method
 from common.models import all_features, build_network, feature_width, restore_network, travelling, with_backbone
 from common.models.pretrained import FOLDER_OF_BACKBONES, load_backbone
+from common.run.model_files import Model, load_model, save_model
+from common.wire.records import WEIGHTS
 
 transformers = pytest.importorskip("transformers", reason="the extra 'backbones' is not installed")
 

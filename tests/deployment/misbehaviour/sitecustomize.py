@@ -61,5 +61,5 @@ class Finder(importlib.abc.MetaPathFinder):
         return spec
 
 
-if KIND and "fedlpa.sites.worker" in sys.orig_argv:
+if KIND and "fedlpa.flower.worker" in sys.orig_argv:
     sys.meta_path.insert(0, Finder())

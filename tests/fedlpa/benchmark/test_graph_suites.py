@@ -3,9 +3,10 @@
 import pytest
 
 from common.config import make_config
-from fedlpa.benchmark import graph_ablations, graphs
+from fedlpa.benchmark import graph_ablations
+from fedlpa.benchmark import graph_suite as graphs
 from fedlpa.benchmark.request import Request
-from fedlpa.benchmark.table import Row
+from fedlpa.benchmark.score_rows import Row
 
 
 @pytest.fixture

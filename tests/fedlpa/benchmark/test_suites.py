@@ -10,13 +10,14 @@ import pytest
 
 from common.config import make_config
 from common.errors import InputError, RunFailedError
-from fedlpa.benchmark import ablations, gcd
+from fedlpa.benchmark import ablations
+from fedlpa.benchmark import gcd_suite as gcd
 from fedlpa.benchmark.cells import Cell, Result
 from fedlpa.benchmark.progress import CellsView
 from fedlpa.benchmark.request import Request, read_alphas, read_counts, read_names, read_seeds
-from fedlpa.benchmark.run import run_benchmark
+from fedlpa.benchmark.score_rows import Row
 from fedlpa.benchmark.suite import run_suite
-from fedlpa.benchmark.table import Row
+from fedlpa.benchmark.suites import run_benchmark
 
 
 @pytest.fixture

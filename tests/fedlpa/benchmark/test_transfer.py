@@ -8,7 +8,7 @@ import pytest
 
 from common.data.read import read_dataset
 from common.data.write import read_truth
-from common.predictions import write_predictions
+from common.run.predictions import write_predictions
 from fedlpa.benchmark import transfer
 from fedlpa.predict import Predictions
 

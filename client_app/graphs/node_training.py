@@ -1,0 +1,133 @@
+"""What every graph method does at a site: build the network, train an epoch, predict, write things down."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from client_app.graphs.epoch import SlotTensors, train_epoch
+from client_app.graphs.neighbourhoods import GraphTensors, all_logits, make_tensors
+from client_app.graphs.node_data import GraphSiteData
+from client_app.graphs.node_scores import Predictor
+from client_app.method import Task
+from client_app.outcome import name_labelled
+from common.methods.graph_common import features, graph_options
+from common.models.graph_sage import GraphSage, build_graph_sage
+from common.run.predictions import FILE, write_predictions
+
+
+def graph_data(task: Task) -> GraphSiteData:
+    """The site's data, which a graph method's loader read."""
+    assert isinstance(task.data, GraphSiteData)
+    return task.data
+
+
+def device_of(task: Task) -> str:
+    """``auto`` is CUDA where there is one."""
+    name = task.config.device
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+
+
+def make_network(
+    task: Task, tensors: Mapping[str, NDArray[np.generic]] | Mapping[str, Tensor] | None, cosine: bool = False
+) -> GraphSage:
+    """A network with ``tensors``, or freshly initialised by the run's seed, on the configured device."""
+    config = task.config
+    network = build_graph_sage(
+        features(config), len(config.seen_classes), config.seed, graph_options(config).dropout, cosine
+    )
+    if tensors is not None:
+        network.load_state_dict({name: torch.as_tensor(np.asarray(value)) for name, value in tensors.items()})
+    return network.to(device_of(task))
+
+
+def site_tensors(task: Task) -> GraphTensors:
+    """The site's graph on the configured device."""
+    data = graph_data(task)
+    return make_tensors(data.x.numpy(), data.edges, device_of(task))
+
+
+def train_locally(
+    task: Task,
+    network: GraphSage,
+    graph: GraphTensors,
+    *,
+    slots: SlotTensors | None = None,
+    log_prior_C: Tensor | None = None,
+    slot_weight: float = 0.0,
+    proximal: float = 0.0,
+    seed: int = 0,
+) -> dict[str, float]:
+    """The round's epochs on the site's training nodes; ``seed`` parts the models that one site trains."""
+    options, data = graph_options(task.config), graph_data(task)
+    torch.manual_seed(task.seed + seed)
+    nodes = data.train_nodes.to(graph.x_NF.device)
+    labels = torch.from_numpy(data.labels)[data.train_nodes].to(graph.x_NF.device)
+    classes = len(task.config.seen_classes)
+    prior = torch.zeros(classes) if log_prior_C is None else log_prior_C
+    anchor = [parameter.detach().clone() for parameter in network.parameters()] if proximal else None
+    losses: dict[str, float] = {}
+    for _ in range(options.local_epochs):
+        losses = train_epoch(
+            network,
+            graph,
+            nodes,
+            labels,
+            slots,
+            prior.to(graph.x_NF.device),
+            learning_rate=task.plan.learning_rate,
+            weight_decay=options.weight_decay,
+            batch_size=options.batch_size,
+            slot_weight=slot_weight,
+            anchor=anchor,
+            proximal=proximal,
+        )
+    return losses
+
+
+def measure_columns(network: GraphSage, data: GraphSiteData) -> None:
+    """Set the input's moments to this site's own (tables, round 1); the server averages them into the federation's."""
+    mean, spread = column_moments(data)
+    network.input_mean.copy_(torch.from_numpy(mean))
+    network.input_scale.copy_(1 / torch.from_numpy(spread))
+
+
+def column_moments(data: GraphSiteData) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation [F] of a site's columns; 1 stands for the deviation of a constant one."""
+    x = data.x.double()
+    spread = x.std(dim=0, correction=0)
+    spread = torch.where(spread > 0, spread.clamp(min=1e-12), torch.ones_like(spread))
+    return x.mean(dim=0).float().numpy(), spread.float().numpy()
+
+
+def plain(network: GraphSage) -> Predictor:
+    """A network's log probabilities, whatever the graph."""
+
+    def predict(graph: GraphTensors, where: str) -> Tensor:
+        return torch.log_softmax(all_logits(network, graph), dim=1)
+
+    return predict
+
+
+def validation_accuracy(data: GraphSiteData, scores_NC: Tensor) -> float | None:
+    """Accuracy on the labelled nodes that did not train; None where there are none."""
+    if not data.validation.any():
+        return None
+    chosen = scores_NC.argmax(dim=1).cpu().numpy()
+    return float((chosen == data.labels)[data.validation].mean())
+
+
+def write_classes(task: Task, scores_NC: Tensor) -> None:
+    """``predictions.parquet``: the class of every node of the site's graph."""
+    data, names = graph_data(task), task.config.seen_classes
+    confidence, chosen = scores_NC.softmax(dim=1).max(dim=1)
+    named, novel, sure = name_labelled(
+        [names[c] for c in chosen.tolist()],
+        np.zeros(len(data), dtype=np.bool_),
+        confidence.cpu().numpy(),
+        np.where(data.train, data.labels, -1),
+        names,
+    )
+    write_predictions(task.site.folder / FILE, data.ids, named, novel, sure)

@@ -1,0 +1,1 @@
+"""Categories: similarity of features, the catalogue, predictions by it, and their scores."""

@@ -1,0 +1,41 @@
+"""Locks on files, which the kernel forgets when their process dies."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class LockedError(Exception):
+    """Another process holds the lock."""
+
+
+@contextmanager
+def hold_lock(path: Path, *, wait: bool = False, mode: int = 0o644) -> Iterator[None]:
+    """Hold the lock on ``path``, a file of its own, while the block runs.
+
+    Args:
+        wait: for whoever holds it; otherwise it is refused.
+
+    Raises:
+        LockedError: another process holds it.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, mode)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError:
+            raise LockedError(str(path)) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process holds the lock on ``path`` at this moment."""
+    try:
+        with hold_lock(path):
+            return False
+    except LockedError:
+        return True

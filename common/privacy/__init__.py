@@ -1,0 +1,1 @@
+"""Differential privacy: clipping and noise, and the account of what they come to."""

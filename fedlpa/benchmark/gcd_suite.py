@@ -1,0 +1,108 @@
+"""Suite ``gcd``: category discovery, every method on every data set, skew and number of clients (METHODS 1.6, 1.7)."""
+
+from typing import Any
+
+from fedlpa.benchmark.cells import Cell, Result
+from fedlpa.benchmark.health_signs import health_section, signs_of
+from fedlpa.benchmark.request import (
+    QUICK_CLIENTS,
+    BenchmarkData,
+    Request,
+    cell_settings,
+    choose_data,
+    choose_seeds,
+    choose_variants,
+)
+from fedlpa.benchmark.score_rows import SCORES, Column, Row, measures_of, percent
+from fedlpa.benchmark.suite import Section, Suite
+from fedlpa.benchmark.transfer import judged_elsewhere, newcomer
+
+METHODS: dict[str, dict[str, Any]] = {
+    "fedlpa": {"method": "fedlpa"},
+    "fedlpa-strict": {"method": "fedlpa", "share-categories": False},
+    "local-infomap": {"method": "local-infomap"},
+    "local-only": {"method": "local-only"},
+    "fedavg-simgcd": {"method": "fedavg-simgcd"},
+    "fedavg-gcd": {"method": "fedavg-gcd"},
+    "centralised": {"method": "centralised"},
+}
+COSTS = {"local-infomap": 0.4, "fedavg-simgcd": 0.7, "fedavg-gcd": 0.6}
+DATA = ("digits", "embeddings", "images")
+ALPHAS = (0.2, 0.5)
+CLIENTS = (5, 10)
+
+ABROAD = (
+    percent("home", "home"),
+    percent("concepts_global_all", "concepts"),
+    percent("abroad", "abroad"),
+    percent("missing", "missing"),
+    percent("newcomer_uniform", "newcomer, no prior"),
+    percent("newcomer_adapt", "newcomer, adapted"),
+)
+
+
+def suite(request: Request) -> Suite:
+    """The cells that were asked for."""
+    data, skipped = choose_data(request, DATA)
+    variants, seeds = choose_variants(request, METHODS), choose_seeds(request)
+    alphas = request.alphas or ((0.2,) if request.quick else ALPHAS)
+    client_counts = request.clients or ((QUICK_CLIENTS,) if request.quick else CLIENTS)
+    cells = [
+        cell
+        for each in data
+        for alpha in alphas
+        for clients in client_counts
+        for variant in variants
+        for seed in seeds
+        for cell in _cells(
+            request, each, alpha, clients, variant, seed, newcomers=clients in (QUICK_CLIENTS, CLIENTS[0])
+        )
+    ]
+    return Suite("gcd", cells, measures, sections, ("data", "alpha", "clients"), "method", skipped, health_section)
+
+
+def _cells(
+    request: Request, data: BenchmarkData, alpha: float, clients: int, variant: str, seed: int, newcomers: bool
+) -> list[Cell]:
+    """The run, and for FedLPA a second one with one more institution that takes no part."""
+    labels = {"data": data.name, "alpha": alpha, "clients": clients, "method": variant, "seed": seed}
+    cost = data.cost * COSTS.get(variant, 1.0)
+    found = []
+    for extra in (0, 1) if variant == "fedlpa" and newcomers else (0,):
+        place = {"clients": clients + extra, "alpha": alpha, "seed": seed, "held-out-sites": extra}
+        count = f"{clients}+1" if extra else str(clients)
+        name = f"{data.name}-a{alpha:g}-c{count}-{variant}-s{seed}"
+        found.append(Cell(name, cell_settings(request, data, METHODS[variant], place), labels, cost))
+    return found
+
+
+def measures(result: Result) -> dict[str, float | None]:
+    """Of a run its metrics and what the model is worth elsewhere; of one with a newcomer only the newcomer's score."""
+    assert result.metrics is not None
+    if result.cell.settings["held-out-sites"]:
+        return newcomer(result.folder)
+    return {**measures_of(result.metrics), **judged_elsewhere(result.folder), **signs_of(result.folder)}
+
+
+def sections(rows: list[Row]) -> list[Section]:
+    """A table for each data set, then what the models are worth elsewhere."""
+    found = []
+    for data in dict.fromkeys(row.labels["data"] for row in rows):
+        here = [row for row in rows if row.labels["data"] == data]
+        found.append(Section(str(data), here, ("alpha", "clients", "method"), SCORES))
+    elsewhere = [row for row in rows if "abroad" in row.mean or "newcomer_adapt" in row.mean]
+    if elsewhere:
+        columns: tuple[Column, ...] = ABROAD
+        found.append(
+            Section(
+                "Global All at home and elsewhere",
+                elsewhere,
+                ("data", "alpha", "clients", "method"),
+                columns,
+                "home: the sites' own final predictions; concepts: the last discovery's clusters; abroad: other sites' "
+                "samples by the model without a prior; missing: those whose class has fewer than 5 samples at the "
+                "judging site; newcomer: one more institution that took no part. One match of categories to classes, "
+                "fixed on the federation's own samples.",
+            )
+        )
+    return found

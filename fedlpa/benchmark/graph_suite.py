@@ -1,0 +1,134 @@
+"""Suite ``graphs``: FedLoG and its baselines on Cora, on the shared partition and on partitions nobody tuned on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from common.errors import InputError, nearest
+from fedlpa.benchmark.cells import Cell, Result
+from fedlpa.benchmark.request import (
+    BenchmarkData,
+    Request,
+    cell_settings,
+    choose_seeds,
+    choose_variants,
+    shared_folder,
+)
+from fedlpa.benchmark.score_rows import Column, Row, percent
+from fedlpa.benchmark.suite import Section, Suite
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "fedlog": {"method": "fedlog"},
+    "fedlog-no-gate": {"method": "fedlog", "gate": False},
+    "fedlog-averaged-only": {"method": "fedlog", "gate": False, "own-model": False},
+    "fedlog-published": {"method": "fedlog-published"},
+    "graph-fedavg": {"method": "graph-fedavg"},
+    "graph-fedprox": {"method": "graph-fedprox"},
+    "graph-local": {"method": "graph-local"},
+}
+PRIVACY: dict[str, dict[str, Any]] = {
+    "group-10": {"method": "fedlog", "min-group": 10},
+    "group-30": {"method": "fedlog", "min-group": 30, "group-size": 30},
+    "clip-2": {"method": "fedlog", "slot-clip": 2.0},
+    "noise-0.05": {"method": "fedlog", "slot-noise": 0.05},
+    "noise-0.2": {"method": "fedlog", "slot-noise": 0.2},
+}
+"""What smaller trust costs; shown beneath the methods."""
+BEFORE = {
+    "fedlog-published": "before-averaging",
+    "graph-fedavg": "before-averaging",
+    "graph-fedprox": "before-averaging",
+}
+"""Methods that are scored a second time, with every site's model before averaging (the published protocol)."""
+COLUMNS: tuple[Column, ...] = (
+    percent("seen", "seen"),
+    percent("unseen_node", "unseen node"),
+    percent("missing_class", "missing class"),
+    percent("new_client", "new client"),
+    Column("membership_auc", "membership AUC", digits=2),
+    Column("nearest_ratio", "nearest ratio", digits=2),
+    Column("up_bytes", "kB up", 1e-3, digits=0),
+    Column("seconds", "seconds", digits=0),
+)
+
+
+def suite(request: Request) -> Suite:
+    """Every method on every partition; ``cora-3`` is the shared one, the others are made, one for each seed."""
+    data, skipped = choose_graphs(request)
+    seeds, known = choose_seeds(request), {**VARIANTS, **PRIVACY}
+    variants = choose_variants(request, known)
+    cells = []
+    for each in data:
+        for variant in variants:
+            for seed in seeds:
+                quick = {"rounds": 5} if request.quick else {}
+                settings = cell_settings(request, each, known[variant], {"seed": seed, **quick})
+                scored = ["", BEFORE[variant]] if variant in BEFORE else [""]
+                for model in scored:
+                    labels = {"data": each.name, "method": variant, "scored": model, "seed": seed}
+                    cells.append(Cell(f"{each.name}-{variant}-s{seed}", settings, labels, 0.05 if model else 1.0))
+    return Suite("graphs", cells, measures, sections, ("data",), "method", skipped)
+
+
+def measures(result: Result) -> dict[str, float | None]:
+    """The four accuracies of the model that the cell's label ``scored`` names, else of the method's own choice."""
+    assert result.metrics is not None
+    model = str(result.cell.labels["scored"])
+    final = result.metrics["final"]
+    scores = final["by_model"][model] if model else final
+    return {
+        **{name: scores[name] for name in ("validation", "seen", "unseen_node", "missing_class", "new_client")},
+        **_privacy(result.folder),
+        "up_bytes": result.metrics["wire"]["up_bytes_per_client_round"],
+        "seconds": result.metrics["seconds"]["total"],
+    }
+
+
+def _privacy(folder: Path) -> dict[str, float | None]:
+    """What the sites measured on their slots, averaged; a simulation's sites belong to whoever runs it."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("sites/*/slot-privacy.json"))]
+    result: dict[str, float | None] = {}
+    for key in ("membership_auc", "nearest_ratio"):
+        known = [site[key] for site in found if site[key] is not None]
+        result[key] = sum(known) / len(known) if known else None
+    return result
+
+
+def sections(rows: list[Row]) -> list[Section]:
+    """A table for each partition, and one with the price of privacy."""
+    found = []
+    for data in dict.fromkeys(row.labels["data"] for row in rows):
+        here = [row for row in rows if row.labels["data"] == data]
+        found.append(Section(str(data), here, ("method", "scored"), COLUMNS, _note(str(data))))
+    return found
+
+
+def _note(data: str) -> str:
+    attack = "Membership AUC: of an attack that guesses by the distance to the nearest slot; 0.5 is guessing."
+    if data == "cora-3":
+        return (
+            "tau, the gate's shift, the neighbours' strength and the choice of own and averaged model were made "
+            f"looking at this partition. {attack}"
+        )
+    return f"Every seed is a partition of its own; nothing was tuned on these. {attack}"
+
+
+def choose_graphs(request: Request) -> tuple[list[BenchmarkData], list[str]]:
+    """The partitions to run on.
+
+    Raises:
+        InputError: an unknown name, or the shared data is not there.
+    """
+    cora = str(shared_folder() / "cora.npz")
+    known = {
+        "cora-3": BenchmarkData("cora-3", {"data": cora, "partition": str(shared_folder() / "cora-3")}, 1.0),
+        **{f"cora-{n}-made": BenchmarkData(f"cora-{n}-made", {"data": cora, "clients": n}, n / 3) for n in (5, 10)},
+        "cora-3-made": BenchmarkData("cora-3-made", {"data": cora, "clients": 3}, 1.0),
+    }
+    asked = request.data or (("cora-3",) if request.quick else tuple(known))
+    for name in asked:
+        if name not in known:
+            raise InputError(f"unknown benchmark data '{name}'; {nearest(name, known)}")
+    if not Path(cora).exists():
+        raise InputError(f"{cora} is not there; set FEDLPA_SHARED_DATA to the folder of the shared data.")
+    return [known[name] for name in asked], []

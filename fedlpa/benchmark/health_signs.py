@@ -1,0 +1,58 @@
+"""How well the signs of health that need no truth foretell All, run by run (rank correlation)."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from fedlpa.benchmark.cells import Result
+from fedlpa.benchmark.score_rows import Column, Measures, Row
+from fedlpa.benchmark.suite import Section
+
+SIGNS = ("seen_accuracy", "stability", "silhouette", "tiny_share", "prior_drift")
+FEWEST_RUNS = 4
+NOTE = (
+    "Spearman's rank correlation, over FedLPA's runs, of a sign at the end of a run with the run's final global All; "
+    "1: the better the sign, the better the run. 'all' ranks the runs of every data set together, where the data set "
+    "explains most of it. seen_accuracy is, in benchmarks, measured on the unlabelled samples of seen classes."
+)
+
+
+def signs_of(run: Path) -> dict[str, float | None]:
+    """The last value of every sign in a run's ``rounds.jsonl``, as ``health_<sign>``; signs never told are left out."""
+    found: dict[str, float | None] = {}
+    for line in (run / "rounds.jsonl").read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        told = {"seen_accuracy": record["scores"].get("seen_accuracy"), **record.get("health", {})}
+        found |= {f"health_{name}": told[name] for name in SIGNS if told.get(name) is not None}
+    return found
+
+
+def health_section(runs: Sequence[tuple[Result, Measures]]) -> list[Section]:
+    """A table of rank correlations with global All, by data set and over all; nothing with fewer than 4 runs."""
+    ours = [(result, measures) for result, measures in runs if _counts(result, measures)]
+    by_data = {str(result.cell.labels["data"]): None for result, _ in ours}
+    groups = {data: [m for result, m in ours if result.cell.labels["data"] == data] for data in by_data}
+    if len(groups) > 1:
+        groups["all"] = [measures for _, measures in ours]
+    rows = [
+        Row({"data": data, "runs": len(some)}, runs=len(some), failed=0, mean=_ranks(some))
+        for data, some in groups.items()
+        if len(some) >= FEWEST_RUNS
+    ]
+    columns = [Column(sign, sign.replace("_", " "), digits=2) for sign in SIGNS]
+    return [Section("Signs of health against the truth", rows, ("data", "runs"), columns, NOTE)] if rows else []
+
+
+def _counts(result: Result, measures: Measures) -> bool:
+    return result.cell.labels.get("method") == "fedlpa" and measures.get("global_all") is not None
+
+
+def _ranks(runs: Sequence[Measures]) -> dict[str, float]:
+    from scipy.stats import spearmanr
+
+    found = {}
+    for sign in SIGNS:
+        pairs = [(m[f"health_{sign}"], m["global_all"]) for m in runs if m.get(f"health_{sign}") is not None]
+        if len(pairs) >= FEWEST_RUNS and all(len(set(side)) > 1 for side in zip(*pairs, strict=True)):
+            found[sign] = float(spearmanr(*zip(*pairs, strict=True)).statistic)
+    return found

@@ -1,0 +1,160 @@
+"""The process in which the site's application runs: started ahead of the messages, fed by the SuperNode.
+
+It takes the place of ``flwr-clientapp``, which would install and run the bundle that the server sent. Here the
+bundle is only hashed: what runs is the installed package, and only if bundle, package and the pin in ``site.toml``
+are the same. It takes on ClientApp messages only, so the SuperNode has no other way to have anything run.
+"""
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from client_app.site_config import load_site_config
+from client_app.site_log import log_to_site
+from fedlpa.flower.bundle import installed_hash
+from fedlpa.site.approval import refusal
+
+if TYPE_CHECKING:
+    from flwr.app import Context, Message
+
+log = logging.getLogger("fedlpa.site")
+
+NOT_APPROVED = 403
+"""Error code of a site that was sent an application it has not approved."""
+POLL = 0.5
+BEAT, PATIENCE = 4.0, 3
+"""Seconds between two heartbeats; how many may be refused before the message is given up."""
+RENEW = 75
+"""Exit status with which the worker asks to be started afresh, on code that has changed meanwhile."""
+
+
+def main() -> None:
+    """Arguments: parent process, ``site.toml``, address of the SuperNode's Runtime API, file with its secret."""
+    parent, source, address, secret = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4])
+    running = installed_hash()
+    from flwr.supercore.app_utils import start_parent_process_monitor
+
+    start_parent_process_monitor(parent)
+    _import_ahead()
+    while True:
+        token = _next_task(address, secret.read_bytes())
+        last = _work(source, running, address, token)
+        if last or installed_hash() != running:
+            sys.exit(RENEW)
+
+
+def _import_ahead() -> None:
+    """Seconds that would otherwise be spent while the federation waits."""
+    import client_app.app
+    import client_app.site_data
+    import client_app.state  # noqa: F401
+
+
+def _next_task(address: str, secret: bytes) -> str:
+    from flwr.proto.runtime_pb2 import AcquireTaskRequest
+    from flwr.supercore.constant import TaskType
+    from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor, SuperExecAuthHttpInterceptor
+    from flwr.supercore.retry import make_simple_http_retry_invoker
+    from flwr.supercore.runtime import RuntimeHttpClient
+
+    client = RuntimeHttpClient.from_server_address(
+        server_address=address,
+        insecure=True,
+        root_certificates=None,
+        interceptors=[
+            RuntimeVersionHttpInterceptor(component_name="SuperExec"),
+            SuperExecAuthHttpInterceptor(
+                master_secret=secret, protected_methods=frozenset({"/flwr.proto.Runtime/AcquireTask"})
+            ),
+        ],
+        retry_invoker=make_simple_http_retry_invoker(),
+    )
+    try:
+        while True:
+            answer = client.AcquireTask(AcquireTaskRequest(supported_task_types=[TaskType.CLIENT_APP]))
+            if answer.HasField("task") and answer.token:
+                return str(answer.token)
+            time.sleep(POLL)
+    finally:
+        client.close()
+
+
+def _work(source: Path, running: str, address: str, token: str) -> bool:
+    """Answer one message; returns whether it was the last of its run."""
+    from flwr.common.constant import SubStatus
+    from flwr.supercore.heartbeat import make_task_heartbeat_fn_http
+    from flwr.supercore.interceptors import RuntimeTokenHttpInterceptor, RuntimeVersionHttpInterceptor
+    from flwr.supercore.retry import make_simple_http_retry_invoker
+    from flwr.supercore.runtime import RuntimeHttpClient
+    from flwr.supernode.runtime.run_clientapp import pull_task_input, push_message, push_task_output
+
+    client = RuntimeHttpClient.from_server_address(
+        server_address=address,
+        insecure=True,
+        root_certificates=None,
+        interceptors=[
+            RuntimeVersionHttpInterceptor(component_name="flwr-clientapp"),
+            RuntimeTokenHttpInterceptor(token),
+        ],
+        retry_invoker=make_simple_http_retry_invoker(),
+    )
+    done = threading.Event()
+    beat = make_task_heartbeat_fn_http(client)
+    threading.Thread(target=_keep_claim, args=(beat, done), daemon=True).start()
+    try:
+        message, context, _, fab = pull_task_input(client)
+        reply = _answer(source, running, fab.content, message, context)
+        push_message(client, reply, context)
+        push_task_output(client, context, SubStatus.COMPLETED, "")
+        return message.metadata.message_type == "train.deliver"
+    finally:
+        done.set()
+        client.close()
+
+
+def _keep_claim(beat: Callable[[], bool], done: threading.Event) -> None:
+    """Tell the SuperNode that the message is being worked on; once it no longer wants to know, stop working."""
+    import httpx
+
+    refused = 0
+    while not done.wait(BEAT):
+        try:
+            refused = 0 if beat() else refused + 1
+        except httpx.HTTPError:
+            refused += 1
+        if refused >= PATIENCE and not done.is_set():
+            os._exit(RENEW)
+
+
+def _answer(source: Path, running: str, bundle: bytes, message: "Message", context: "Context") -> "Message":
+    """The application's answer, or an error without content if the application is not the approved one."""
+    from flwr.app import Error, Message
+
+    from client_app.app import app
+    from client_app.site import SITE_CONFIG
+
+    try:
+        config = load_site_config(source)
+        found = refusal(config, running, bundle)
+        if found is not None:
+            with log_to_site(config.state):
+                log.error("message refused: %s", found)
+            return Message(Error(NOT_APPROVED, f"{config.name}: {found}"), reply_to=message)
+        context.node_config = {**_scalars(context.node_config), SITE_CONFIG: str(source)}
+        return app(message, context)
+    except Exception as error:
+        logging.getLogger("flwr").exception("the message could not be worked on")
+        return Message(Error(402, f"the site failed with {type(error).__name__}; its log says more"), reply_to=message)
+
+
+def _scalars(values: Any) -> dict[str, Any]:
+    return dict(values)
+
+
+if __name__ == "__main__":
+    main()

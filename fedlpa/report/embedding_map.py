@@ -1,0 +1,148 @@
+"""The map of the embedding: every drawn sample at its place, coloured by truth and by category."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from common.data.dataset import Dataset
+from fedlpa.report.colours import MARKS, MIXED, Look
+
+WIDTH, HEIGHT, MARGIN = 460, 420, 16
+UNKNOWN = Look(MIXED, MARKS[0])
+FEWEST = 10
+MOST_NAMED = 24
+LEAST_NAMED = 0.012
+"""Smaller groups, and more of them, are named in the legend only."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a map's legend."""
+
+    name: str
+    samples: int
+    mark: Markup
+
+
+def place(data: Dataset, features: Callable[[Dataset], NDArray[np.float32]] | None) -> NDArray[np.float64] | None:
+    """Positions ``[n, 2]`` in the picture's pixels by t-SNE; None for fewer than ten samples.
+
+    The features are normalised to length 1 and centred, as discovery sees them. Without ``features`` the
+    flattened input is used.
+    """
+    if len(data) < FEWEST:
+        return None
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    given = data.x.reshape(len(data), -1) if features is None else features(data)
+    vectors = np.nan_to_num(np.asarray(given, dtype=np.float64).reshape(len(data), -1))
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    vectors -= vectors.mean(axis=0)
+    if vectors.shape[1] > 50 and len(data) > 50:
+        vectors = PCA(50, random_state=0).fit_transform(vectors)
+    perplexity = min(30.0, (len(data) - 1) / 3)
+    # The default start by PCA fails on a single column and divides by zero on equal vectors.
+    start = np.random.default_rng(0).normal(scale=1e-4, size=(len(data), 2))
+    if vectors.shape[1] > 1 and vectors[:, 0].std() > 0:
+        start = PCA(2, random_state=0).fit_transform(vectors)
+        start *= 1e-4 / max(float(start[:, 0].std()), 1e-12)
+    tsne = TSNE(perplexity=perplexity, init=start.astype(np.float32), max_iter=750, random_state=0)
+    # Its threads wait by spinning: on a busy machine two take six times as long as one.
+    with threadpool_limits(1):
+        points = tsne.fit_transform(vectors)
+    return _fit(np.asarray(points, dtype=np.float64))
+
+
+def draw(
+    points: NDArray[np.float64], names: list[str], looks: dict[str, Look], label: str
+) -> tuple[Markup, list[Entry]]:
+    """One panel as SVG, and its legend: groups in the order of ``looks``, each named at its middle."""
+    radius = 3.1 if len(points) > 400 else 4.2
+    groups: list[Markup] = []
+    middles: list[tuple[float, float, str]] = []
+    legend: list[Entry] = []
+    members = np.array(names, dtype=object)
+    for name, look in looks.items():
+        own = points[members == name]
+        if not len(own):
+            continue
+        shapes = "".join(_shape(look.mark, x, y, radius) for x, y in own)
+        groups.append(
+            Markup('<path fill="{}" d="{}"><title>{}: {}</title></path>').format(
+                look.colour, shapes, name, f"{len(own):,}"
+            )
+        )
+        middles.append((*_densest(own), name))
+        legend.append(Entry(name, len(own), swatch(look)))
+    largest = sorted(legend, key=lambda entry: -entry.samples)[:MOST_NAMED]
+    named = {entry.name for entry in largest if entry.samples >= LEAST_NAMED * len(points)}
+    texts = [
+        Markup('<text x="{}" y="{}">{}</text>').format(f"{x:.0f}", f"{y:.0f}", _short(name))
+        for x, y, name in _spread([place for place in middles if place[2] in named])
+    ]
+    svg = Markup('<svg class="map" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
+        WIDTH, HEIGHT, label, Markup("").join(groups), Markup("").join(texts)
+    )
+    return svg, legend
+
+
+def swatch(look: Look) -> Markup:
+    """A class's mark, small, for legends and headings."""
+    shape = _shape(look.mark, 6, 6, 4.6)
+    return Markup('<svg class="swatch" viewBox="0 0 12 12" aria-hidden="true"><path fill="{}" d="{}"/></svg>').format(
+        look.colour, shape
+    )
+
+
+def _fit(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    low, high = points.min(axis=0), points.max(axis=0)
+    room = np.array([WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN])
+    scaled: NDArray[np.float64] = MARGIN + (points - low) / np.maximum(high - low, 1e-9) * room
+    return scaled
+
+
+def _densest(points: NDArray[np.float64]) -> tuple[float, float]:
+    """The member closest to the median: a label there stands on its group, not between two parts of it."""
+    middle = np.median(points, axis=0)
+    x, y = points[np.argmin(((points - middle) ** 2).sum(axis=1))]
+    return float(x), float(y)
+
+
+def _spread(middles: list[tuple[float, float, str]]) -> list[tuple[float, float, str]]:
+    """Labels moved down until they no longer cover one another."""
+    placed: list[tuple[float, float, str]] = []
+    for x, y, name in sorted(middles, key=lambda middle: middle[1]):
+        width = 8 * len(_short(name))
+        for other_x, other_y, other in placed:
+            if abs(x - other_x) < (width + 8 * len(_short(other))) / 2 and abs(y - other_y) < 15:
+                y = other_y + 15
+        half = width / 2
+        placed.append((min(max(x, half), WIDTH - half), min(max(y, 14), HEIGHT - 4), name))
+    return placed
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 14 else name[:13] + "…"
+
+
+def _shape(mark: str, x: float, y: float, r: float) -> str:
+    left, top = f"{x - r:.1f}", f"{y - r:.1f}"
+    if mark == "triangle":
+        return f"M{x:.1f} {top}l{1.1 * r:.1f} {1.9 * r:.1f}h{-2.2 * r:.1f}z"
+    if mark == "square":
+        return f"M{x - 0.85 * r:.1f} {y - 0.85 * r:.1f}h{1.7 * r:.1f}v{1.7 * r:.1f}h{-1.7 * r:.1f}z"
+    if mark == "diamond":
+        half = f"{1.2 * r:.1f}"
+        return f"M{x:.1f} {y - 1.2 * r:.1f}l{r:.1f} {half}l{-r:.1f} {half}l{-r:.1f} -{half}z"
+    if mark == "cross":
+        arm = 0.36 * r
+        return (
+            f"M{x - arm:.1f} {top}h{2 * arm:.1f}v{2 * r:.1f}h{-2 * arm:.1f}z"
+            f"M{left} {y - arm:.1f}h{2 * r:.1f}v{2 * arm:.1f}h{-2 * r:.1f}z"
+        )
+    return f"M{left} {y:.1f}a{r} {r} 0 1 0 {2 * r:.1f} 0a{r} {r} 0 1 0 {-2 * r:.1f} 0z"

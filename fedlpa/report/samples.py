@@ -1,0 +1,157 @@
+"""The sites' samples of a simulation: predictions, truth, and the few samples that are drawn.
+
+Only a simulation has them all in one place. One site's data is in memory at a time.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.data.dataset import Dataset
+from common.errors import InputError
+from fedlpa.report.run_reading import natural
+
+MAP_SAMPLES = 1500
+"""At most so many samples are drawn on the map: t-SNE of more takes minutes."""
+SHOWN_PER_CATEGORY = 12
+
+
+@dataclass(frozen=True)
+class Samples:
+    """All predicted samples of all sites; ``n`` long arrays, and the data of those that are drawn.
+
+    ``truth`` holds class names, or None where the truth is not known. ``map_data`` has the samples at
+    ``map_rows``. ``pictures`` maps rows to images, uint8 ``[channels, height, width]``.
+    """
+
+    sites: tuple[str, ...]
+    site: NDArray[np.int64]
+    ids: tuple[str, ...]
+    category: tuple[str, ...]
+    truth: tuple[str | None, ...]
+    novel: NDArray[np.bool_]
+    confidence: NDArray[np.float32]
+    labelled: NDArray[np.bool_]
+    map_rows: NDArray[np.int64]
+    map_data: Dataset
+    pictures: dict[int, NDArray[np.uint8]]
+    incomplete: tuple[str, ...]
+    """Sites left out because one of their three files is missing."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class _Predictions:
+    ids: list[str]
+    category: list[str]
+    novel: list[bool]
+    confidence: list[float]
+
+
+def read_samples(run: Path, seed: int = 0) -> Samples | None:
+    """Read ``run/sites``; None where there is none, as in a real deployment."""
+    folders = sorted((run / "sites").glob("*/"), key=lambda folder: natural(folder.name))
+    complete = [folder for folder in folders if all((folder / name).is_file() for name in _FILES)]
+    predictions = [_read_predictions(folder / "predictions.parquet") for folder in complete]
+    if not any(part.ids for part in predictions):
+        return None
+    from common.data.read import read_dataset
+    from common.data.write import read_truth
+
+    quotas = _even_quotas([len(part.ids) for part in predictions], MAP_SAMPLES)
+    random = np.random.default_rng(seed)
+    truth: list[str | None] = []
+    labelled: list[bool] = []
+    map_rows: list[int] = []
+    map_data: list[Dataset] = []
+    pictures: dict[int, NDArray[np.uint8]] = {}
+    for folder, part, quota in zip(complete, predictions, quotas, strict=True):
+        start = len(truth)
+        data = read_dataset(str(folder / "data.parquet"))
+        rows_by_id = {sample: row for row, sample in enumerate(data.ids)}
+        rows = _rows_of(part.ids, rows_by_id, folder)
+        known = read_truth(folder / "truth.parquet")
+        truth += [known.get(sample) for sample in part.ids]
+        labelled += [data.labels[row] is not None for row in rows]
+        drawn = np.sort(random.permutation(len(part.ids))[:quota])
+        map_rows += [start + int(index) for index in drawn]
+        map_data.append(data.take(rows[drawn]))
+        if data.kind == "images":
+            for index in _most_confident(part, labelled[start:]):
+                pictures[start + index] = data.x[rows[index]].astype(np.uint8)
+    return Samples(
+        sites=tuple(folder.name for folder in complete),
+        site=np.repeat(np.arange(len(complete)), [len(part.ids) for part in predictions]).astype(np.int64),
+        ids=tuple(sample for part in predictions for sample in part.ids),
+        category=tuple(name for part in predictions for name in part.category),
+        truth=tuple(truth),
+        novel=np.array([novel for part in predictions for novel in part.novel], dtype=np.bool_),
+        confidence=np.array([value for part in predictions for value in part.confidence], dtype=np.float32),
+        labelled=np.array(labelled, dtype=np.bool_),
+        map_rows=np.array(map_rows, dtype=np.int64),
+        map_data=_join(map_data),
+        pictures=pictures,
+        incomplete=tuple(folder.name for folder in folders if folder not in complete),
+    )
+
+
+_FILES = ("data.parquet", "truth.parquet", "predictions.parquet")
+
+
+def _rows_of(ids: list[str], rows_by_id: dict[str, int], folder: Path) -> NDArray[np.int64]:
+    try:
+        return np.array([rows_by_id[sample] for sample in ids], dtype=np.int64)
+    except KeyError as error:
+        raise InputError(
+            f"{folder / 'predictions.parquet'} names sample {error}, which data.parquet beside it lacks; "
+            "the two belong to different runs."
+        ) from error
+
+
+def _read_predictions(path: Path) -> _Predictions:
+    import pyarrow.parquet as parquet
+
+    columns = parquet.read_table(path, columns=["id", "category", "is_novel", "confidence"]).to_pydict()
+    return _Predictions(
+        ids=[str(sample) for sample in columns["id"]],
+        category=[str(name) for name in columns["category"]],
+        novel=[bool(novel) for novel in columns["is_novel"]],
+        confidence=[float("nan") if value is None else float(value) for value in columns["confidence"]],
+    )
+
+
+def _even_quotas(sizes: list[int], total: int) -> list[int]:
+    """How many samples each site gives: the same number each, small sites all they have."""
+    quotas = [0] * len(sizes)
+    left = total
+    for done, site in enumerate(sorted(range(len(sizes)), key=lambda index: sizes[index])):
+        quotas[site] = min(sizes[site], left // (len(sizes) - done))
+        left -= quotas[site]
+    return quotas
+
+
+def _most_confident(part: _Predictions, labelled: list[bool]) -> list[int]:
+    """The most confident unlabelled samples of each category, as many as one page row shows."""
+    taken: dict[str, int] = {}
+    chosen: list[int] = []
+    for index in np.argsort(-np.nan_to_num(np.array(part.confidence)), kind="stable").tolist():
+        name = part.category[index]
+        if not labelled[index] and taken.get(name, 0) < SHOWN_PER_CATEGORY:
+            taken[name] = taken.get(name, 0) + 1
+            chosen.append(index)
+    return chosen
+
+
+def _join(parts: list[Dataset]) -> Dataset:
+    return Dataset(
+        kind=parts[0].kind,
+        x=np.concatenate([part.x for part in parts]),
+        labels=tuple(label for part in parts for label in part.labels),
+        ids=tuple(f"{index}/{sample}" for index, part in enumerate(parts) for sample in part.ids),
+        source="the sites of the run",
+        columns=parts[0].columns,
+    )

@@ -1,0 +1,297 @@
+"""What a run shows in the terminal while it goes on."""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+from fedlpa.report.run_reading import leaves, number
+from fedlpa.report.score_table import categories, split_scores
+from fedlpa.report.words import NONE, count, duration, printable, score_name, size
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.live import Live
+    from rich.table import Table
+
+Record = dict[str, Any]
+SHOWN_ROUNDS = 12
+SHOWN_NOTES = 6
+
+
+class LiveView:
+    """A view of the rounds of a run that keeps itself up to date; a context manager.
+
+    It needs nothing but the records of ``rounds.jsonl``, so that it shows a run in this process as well as
+    one whose file is followed. On a terminal it is a progress bar, a table of the last rounds, and what
+    went wrong beneath it; elsewhere one plain line a round::
+
+        with LiveView() as view:
+            for record in records:
+                view.on_round(record)
+    """
+
+    def __init__(self, stream: TextIO | None = None, console: "Console | None" = None) -> None:
+        self._stream = stream or sys.stdout
+        self._given_console = console
+        self._live: Live | None = None
+        self._records: list[Record] = []
+        self._notes: list[str] = []
+        self._last_arrival = time.monotonic()
+
+    def __enter__(self) -> "LiveView":
+        from rich.console import Console
+        from rich.live import Live
+
+        console = self._given_console or Console(file=self._stream)
+        self._last_arrival = time.monotonic()
+        if console.is_terminal and not console.is_dumb_terminal:
+            self._live = Live(get_renderable=lambda: self._render(console.width), console=console, refresh_per_second=2)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def on_round(self, record: Record) -> None:
+        """Show a finished round; one that is run again after a resume replaces the earlier ones."""
+        index = int(record["round"])
+        self._records = [known for known in self._records if int(known["round"]) < index] + [record]
+        self._last_arrival = time.monotonic()
+        notes = absences(record)
+        self._notes += notes
+        if self._live is None:
+            self._print(plain_line(record))
+            for note in notes:
+                self._print(f"  {note}")
+        else:
+            self._live.refresh()
+
+    def on_message(self, text: str) -> None:
+        """Show a sentence about the run that belongs to no round."""
+        self._notes.append(printable(text))
+        if self._live is None:
+            self._print(printable(text))
+        else:
+            self._live.refresh()
+
+    def _print(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+    def _render(self, width: int) -> "RenderableType":
+        from rich.console import Group
+        from rich.text import Text
+
+        parts: list[RenderableType] = [self._bar(width)]
+        if self._records:
+            parts += [Text(""), table(self._records[-SHOWN_ROUNDS:], width)]
+        if self._notes:
+            earlier = len(self._notes) - SHOWN_NOTES
+            notes = [f"… and {earlier} earlier"] if earlier > 0 else []
+            notes += self._notes[-SHOWN_NOTES:]
+            parts += [Text(""), *(Text(note, style="yellow") for note in notes)]
+        return Group(*parts)
+
+    def _bar(self, width: int) -> "RenderableType":
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.text import Text
+
+        if not self._records:
+            waited = duration(float(int(time.monotonic() - self._last_arrival)))
+            return Text(f"Waiting for the first round · {waited}", style="bold")
+        last = self._records[-1]
+        done, planned = int(last["round"]), _planned(last)
+        heading = Text.assemble(
+            (f"Round {done} of {planned}", "bold"),
+            f" · {printable(last.get('phase') or '')}" if last.get("phase") else "",
+            f" · {duration(self._elapsed())} so far",
+            f" · about {duration(left)} left" if (left := self._left()) is not None else "",
+        )
+        return Group(heading, ProgressBar(total=planned, completed=done, width=min(width, 100)))
+
+    def _waiting(self) -> float:
+        """Seconds since the last round, unless the run is over."""
+        last = self._records[-1]
+        return 0.0 if int(last["round"]) >= _planned(last) else time.monotonic() - self._last_arrival
+
+    def _elapsed(self) -> float:
+        return sum(_seconds(record) for record in self._records) + self._waiting()
+
+    def _left(self) -> float | None:
+        """Seconds until the last round at the pace of the last five; None if unknown or over."""
+        last = self._records[-1]
+        recent = [_seconds(record) for record in self._records[-5:]]
+        rounds = _planned(last) - int(last["round"])
+        if rounds <= 0 or not any(recent):
+            return None
+        return max(rounds * sum(recent) / len(recent) - self._waiting(), 0.0)
+
+
+def plain_line(record: Record) -> str:
+    """One round in one line of plain text, without control characters.
+
+    >>> plain_line({"round": 1, "rounds": 27, "phase": "warm-up", "loss": {"total": 1.25}})
+    'round 1/27 warm-up: loss 1.25'
+    """
+    groups, singles = split_scores(record.get("scores"))
+    found, true = categories(record.get("categories"))
+    clients = record.get("clients") or {}
+    up, down = _bytes_per_client(record)
+    parts = []
+    if (loss := number((record.get("loss") or {}).get("total"))) is not None:
+        parts.append(f"loss {loss:.3g}")
+    for scope, scores in groups.items():
+        if leaves(scores):
+            parts.append(f"{printable(scope)} {_named(scores)}")
+    if leaves(singles):
+        parts.append(_named(singles))
+    if (concepts := _concepts(record)) != NONE:
+        parts.append(f"{concepts} concepts a site")
+    if found is not None:
+        parts.append(f"{found} categories" + ("" if true is None else f" (true {true})"))
+    if up is not None or down is not None:
+        parts.append(f"{size(up)} up, {size(down)} down a client".replace("\u00a0", " "))
+    if number(clients.get("asked")) is not None:
+        parts.append(f"{_answered(record)} answered")
+    phase = printable(record.get("phase") or "")
+    head = f"round {int(record['round'])}/{_planned(record)} {phase}".rstrip()
+    return f"{head}: {'; '.join(parts)}" if parts else head
+
+
+def absences(record: Record) -> list[str]:
+    """A sentence for each client that failed, was refused, or sat the round out."""
+    clients = record.get("clients") or {}
+    words = {"failed": "failed", "refused": "was refused", "sat_out": "sat out"}
+    found: list[str] = []
+    for key, what in words.items():
+        for entry in clients.get(key) or ():
+            site, reason = (entry.get("site"), entry.get("reason")) if isinstance(entry, dict) else (entry, None)
+            why = f": {printable(reason)}" if reason else ""
+            found.append(f"round {int(record['round'])}: {printable(site)} {what}{why}")
+    return found
+
+
+def table(records: list[Record], width: int) -> "Table":
+    """The rounds as a rich table; columns that hold nothing, or that ``width`` has no room for, are left out."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    columns = _columns(records)
+    # The last ones of this list go first where the terminal is narrow.
+    by_importance = sorted(columns, key=lambda column: column.importance)
+    while len(by_importance) > 2 and sum(column.width + 2 for column in by_importance) > width:
+        by_importance.pop()
+    built = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    kept = [column for column in columns if column in by_importance]
+    for column in kept:
+        built.add_column(Text(column.title), justify=column.justify, no_wrap=True)
+    for row in zip(*(column.cells for column in kept), strict=True):
+        built.add_row(*(Text(cell) for cell in row))
+    return built
+
+
+@dataclass(frozen=True)
+class _Column:
+    title: str
+    cells: tuple[str, ...]
+    importance: int
+    justify: Literal["left", "right"] = "right"
+
+    @property
+    def width(self) -> int:
+        return max(len(self.title), *(len(cell) for cell in self.cells))
+
+
+def _columns(records: list[Record]) -> list[_Column]:
+    """The columns from left to right; a small ``importance`` number stays longest."""
+
+    def column(
+        title: str,
+        cell: Callable[[Record], str],
+        importance: int,
+        justify: Literal["left", "right"] = "right",
+    ) -> _Column:
+        return _Column(title, tuple(cell(record) for record in records), importance, justify)
+
+    built = [
+        column("Round", lambda record: str(int(record["round"])), 0),
+        column("Phase", lambda record: printable(record.get("phase") or NONE), 1, "left"),
+        column("Loss", lambda record: _three_digits((record.get("loss") or {}).get("total")), 6),
+    ]
+    parted = [split_scores(record.get("scores")) for record in records]
+    for scope in dict.fromkeys(scope for groups, _ in parted for scope in groups):
+        keys = list(dict.fromkeys(key for groups, _ in parted for key in groups.get(scope, {})))
+        title = f"{printable(scope).capitalize()} {'/'.join(score_name(key)[:1] for key in keys)}"
+        cells = tuple(_slashed([groups.get(scope, {}).get(key) for key in keys]) for groups, _ in parted)
+        built.append(_Column(title, cells, 2 if scope == "global" else 4))
+    for key in dict.fromkeys(key for _, singles in parted for key in singles):
+        title = "Seen" if key == "seen_accuracy" else score_name(key)
+        cells = tuple(_slashed([singles.get(key)]) for _, singles in parted)
+        built.append(_Column(title, cells, 7 if key == "seen_accuracy" else 2))
+    built += [
+        column("Concepts", _concepts, 5),
+        column("Found", lambda record: count(categories(record.get("categories"))[0]), 3),
+        column("Up/down a client", lambda record: "/".join(map(size, _bytes_per_client(record))), 8),
+        column("Sites", _answered, 3),
+    ]
+    empty = {NONE, f"{NONE}/{NONE}"}
+    return [part for part in built if part.importance < 2 or not set(part.cells) <= empty]
+
+
+def _three_digits(value: Any) -> str:
+    known = number(value)
+    return NONE if known is None else f"{known:.3g}"
+
+
+def _slashed(scores: list[float | None]) -> str:
+    """Scores in per cent: "93.1/98.2/90.1"; one dash if none is known."""
+    if all(score is None for score in scores):
+        return NONE
+    return "/".join(NONE if score is None else f"{100 * score:.1f}" for score in scores)
+
+
+def _named(scores: dict[str, float | None]) -> str:
+    known = {key: score for key, score in scores.items() if score is not None}
+    return ", ".join(f"{printable(score_name(key))} {100 * score:.1f}" for key, score in known.items())
+
+
+def _concepts(record: Record) -> str:
+    """Fewest and most concepts of a site: "9–12"."""
+    counts = [round(value) for value in leaves(record.get("concepts"))]
+    if not counts:
+        return NONE
+    low, high = min(counts), max(counts)
+    return str(low) if low == high else f"{low}–{high}"
+
+
+def _answered(record: Record) -> str:
+    clients = record.get("clients") or {}
+    asked, answered = number(clients.get("asked")), number(clients.get("answered"))
+    return NONE if asked is None or answered is None else f"{answered:.0f}/{asked:.0f}"
+
+
+def _bytes_per_client(record: Record) -> tuple[float | None, float | None]:
+    """Bytes ``(up, down)`` of the round for one client: up for one that answered, down for one asked."""
+    amounts, clients = record.get("bytes") or {}, record.get("clients") or {}
+    up, down = number(amounts.get("up")), number(amounts.get("down"))
+    answered, asked = number(clients.get("answered")), number(clients.get("asked"))
+    return (
+        None if up is None or not answered else up / answered,
+        None if down is None or not asked else down / asked,
+    )
+
+
+def _planned(record: Record) -> int:
+    return int(number(record.get("rounds")) or record["round"])
+
+
+def _seconds(record: Record) -> float:
+    return number((record.get("seconds") or {}).get("round")) or 0.0

@@ -1,0 +1,1 @@
+"""Joining the sites' updates: the running mean, robust forms, the mean with noise."""

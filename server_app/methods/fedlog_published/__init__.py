@@ -1,0 +1,1 @@
+"""FedLoG as published, at the server."""

@@ -1,0 +1,95 @@
+"""FedLoG as published, at the server: FedAvg, the federation's nodes, each class's generator (METHODS 2.3)."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.config import RunConfig
+from common.methods.fedlog_published import (
+    CLASS_COUNTS,
+    GENERATOR,
+    GENERATORS,
+    PREDICTORS,
+    SYNTHETIC,
+    build_network,
+    first_training_round,
+)
+from common.methods.plan import RoundPlan
+from common.wire.records import WEIGHTS
+from server_app.method import Arrays, Outcome, Reply, Snapshot
+from server_app.methods.fedlog_published.condensed import join_generators, join_synthetic
+from server_app.methods.graph_baselines import GraphServer
+
+
+class PublishedServer(GraphServer):
+    """Weights, the joined nodes and generators, and which sites have the generators."""
+
+    predictors = PREDICTORS
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__(config)
+        self._nodes: NDArray[np.float32] | None = None
+        self._generators: dict[str, NDArray[np.float16]] = {}
+        self._informed: set[str] = set()
+
+    def _initial(self) -> dict[str, NDArray[np.float32]]:
+        return {name: tensor.numpy() for name, tensor in build_network(self.config).state_dict().items()}
+
+    def _reset(self) -> None:
+        super()._reset()
+        self._counts_by_site: dict[str, NDArray[np.int64]] = {}
+        self._nodes_by_site: dict[str, NDArray[np.float32]] = {}
+        self._generators_by_site: dict[str, Arrays] = {}
+
+    def broadcast(self, plan: RoundPlan, site: str) -> tuple[dict[str, Arrays], tuple[float, ...] | None]:
+        """The averaged weights; the federation's nodes from the second round of training on; generators once."""
+        records: dict[str, Arrays] = {}
+        if plan.phase != "preparation":
+            records[WEIGHTS] = self._weights
+        if self._nodes is not None and plan.train:
+            records[SYNTHETIC] = {"x": self._nodes}
+        if self._generators and site not in self._informed:
+            records[GENERATORS] = self._generators
+        return records, None
+
+    def fold(self, plan: RoundPlan, reply: Reply) -> None:
+        """Weights and counts as in FedAvg; the rest waits for the end of the round."""
+        super().fold(plan, reply)
+        if CLASS_COUNTS in reply.records:
+            self._counts_by_site[reply.site] = reply.records[CLASS_COUNTS]["counts"]
+            if SYNTHETIC in reply.records:
+                self._nodes_by_site[reply.site] = reply.records[SYNTHETIC]["x"]
+            if GENERATOR in reply.records:
+                self._generators_by_site[reply.site] = reply.records[GENERATOR]
+        if plan.train and reply.metrics.get("generators"):
+            self._informed.add(reply.site)
+        else:
+            self._informed.discard(reply.site)
+
+    def finish_round(self, plan: RoundPlan) -> Outcome:
+        """Join what came; where nothing did, the former stays."""
+        if self._nodes_by_site:
+            self._nodes = join_synthetic(self._nodes_by_site, self._counts_by_site, self.config.seed, plan.round)
+        if self._generators_by_site and plan.round < first_training_round(self.config):
+            self._generators = join_generators(self._generators_by_site, self._counts_by_site)
+        return super().finish_round(plan)
+
+    def snapshot(self) -> Snapshot:
+        """Weights, nodes, generators, informed sites."""
+        arrays = super().snapshot().arrays
+        arrays |= {f"{GENERATORS}/{name}": value for name, value in self._generators.items()}
+        if self._nodes is not None:
+            arrays[SYNTHETIC] = self._nodes
+        return Snapshot(arrays, {"informed": sorted(self._informed)})
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from a snapshot."""
+        super().restore(snapshot)
+        self._generators = snapshot.part(f"{GENERATORS}/")
+        self._nodes = snapshot.arrays.get(SYNTHETIC)
+        self._informed = set(snapshot.values["informed"])
+
+    def beside_the_model(self) -> dict[str, NDArray[Any]]:
+        """The federation's synthetic nodes."""
+        return {} if self._nodes is None else {SYNTHETIC: self._nodes}

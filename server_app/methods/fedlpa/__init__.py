@@ -1,0 +1,1 @@
+"""FedLPA at the server: averaging, calibration, matching of category rows, the catalogue."""

@@ -1,0 +1,1 @@
+"""Laying out the sites of a simulation as folders, one a site."""
