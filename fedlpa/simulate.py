@@ -11,8 +11,8 @@ from typing import Any
 
 from common.config import RunConfig
 from common.errors import InputError, RunFailedError
+from common.run.record import Watch
 from common.run.run_files import RunFiles
-from server_app.rounds import Watch
 
 
 def simulate(
@@ -80,7 +80,7 @@ def _run_flower(config: RunConfig, files: RunFiles, watch: Any, outcome: dict[st
         @server_app.main()
         def main(grid: Grid, context: Context) -> None:
             try:
-                outcome["metrics"] = run(grid, config, files, watch)
+                outcome["metrics"] = run(grid, config, files, watch).to_json()
             except Exception as error:  # noqa: BLE001 - Flower would print it and carry on; it is raised by the caller
                 outcome["error"] = error
 

@@ -1,11 +1,11 @@
 """Results of the graph methods (METHODS 2.5)."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from common.config import RunConfig
-from common.methods.graph_common import COLUMNS
+from common.run.metrics import Final, GraphFinal
 from common.run.model_files import Model
+from common.run.record import RoundRecord
 from common.wire.records import TRUTH
 from server_app.graph_scores import all_scores
 from server_app.method import Reply, ServerMethod
@@ -18,14 +18,14 @@ def final_model(config: RunConfig, method: ServerMethod) -> Model:
     return Model(config, {**method.weights(), **method.beside_the_model()}, None)
 
 
-def delivery_scores(config: RunConfig, method: ServerMethod, replies: Mapping[str, Reply]) -> dict[str, Any]:
-    """Scores of the final models; empty outside benchmarks."""
+def delivery_scores(config: RunConfig, method: ServerMethod, replies: Mapping[str, Reply]) -> GraphFinal | None:
+    """Scores of the final models; None outside benchmarks."""
     assert isinstance(method, GraphServer)
     counts = {site: reply.records[TRUTH] for site, reply in replies.items() if TRUTH in reply.records}
-    return all_scores(counts, method.predictors, config) if counts else {}
+    return GraphFinal(**all_scores(counts, method.predictors, config)) if counts else None
 
 
-def final_scores(config: RunConfig, history: list[dict[str, Any]], delivered: dict[str, Any]) -> dict[str, Any]:
+def final_scores(config: RunConfig, history: Sequence[RoundRecord], delivered: Final | None) -> GraphFinal:
     """``final`` of ``metrics.json``: the columns of METHODS 2.5, and the same by model, by site and by class."""
-    nothing: dict[str, Any] = dict.fromkeys(COLUMNS)
-    return {**nothing, **delivered, "categories": history[-1]["categories"]}
+    scores = delivered if isinstance(delivered, GraphFinal) else GraphFinal()
+    return scores.model_copy(update={"categories": history[-1].categories})
