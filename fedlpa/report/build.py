@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from common.data.dataset import Dataset, sort_labels
 from common.files import write_text
 from common.privacy.accountant import privacy_sentences
-from common.run.record import PrivacySpent
 from fedlpa.report import curves, embedding_map, words
 from fedlpa.report.colours import OTHER_PHASE, PHASES, Look, category_looks, class_looks
 from fedlpa.report.confusion import Confusion, confusion, majority
@@ -20,11 +19,11 @@ from fedlpa.report.line_chart import phases
 from fedlpa.report.page import PAGE
 from fedlpa.report.participation import participation
 from fedlpa.report.pictures import describe_categories
-from fedlpa.report.run_reading import Run, number, read_run
+from fedlpa.report.run_reading import Run, read_run
 from fedlpa.report.samples import Samples, read_samples
-from fedlpa.report.score_table import categories, score_table, split_scores
+from fedlpa.report.score_table import score_table
 from fedlpa.report.style import STYLE
-from fedlpa.report.summary import heading, result_sentence, tiles, total_seconds, when
+from fedlpa.report.summary import heading, result_sentence, tiles, when
 
 Features = Callable[[Dataset], NDArray[np.float32]]
 
@@ -56,9 +55,6 @@ def build_report(run: Path, features: Features | None = None) -> Path:
 def _run_parts(run: Run) -> dict[str, Any]:
     """What the page shows of the run's own files."""
     shaded = phases(run.rounds)
-    found, true = categories(run.final.get("categories"))
-    wire: dict[str, Any] = run.metrics.get("wire") or {}
-    seconds: dict[str, Any] = run.metrics.get("seconds") or {}
     charts = [
         *curves.score_charts(run.rounds, shaded),
         curves.concept_chart(run.rounds, shaded),
@@ -71,9 +67,9 @@ def _run_parts(run: Run) -> dict[str, Any]:
         "sentence": result_sentence(run),
         "tiles": tiles(run),
         "scores": score_table(run),
-        "seen_accuracy": split_scores(run.final)[1].get("seen_accuracy"),
-        "found": found,
-        "true_number": true,
+        "seen_accuracy": run.scores.get("seen_accuracy"),
+        "found": run.categories.found,
+        "true_number": run.categories.true,
         "phases": [
             {"name": name, "colour": PHASES.get(name, OTHER_PHASE)}
             for name in dict.fromkeys(phase.name for phase in shaded)
@@ -85,26 +81,27 @@ def _run_parts(run: Run) -> dict[str, Any]:
             for chart in (curves.traffic_chart(run.rounds, shaded), curves.time_chart(run.rounds, shaded))
             if chart
         ],
-        "up_total": _sum(run, "up"),
-        "down_total": _sum(run, "down"),
-        "up": number(wire.get("up_bytes_per_client_round")),
-        "down": number(wire.get("down_bytes_per_client_round")),
-        "full_model": number(wire.get("full_model_bytes")),
-        "seconds_total": total_seconds(run),
-        "seconds": [(name, value) for name, key in _SECONDS.items() if (value := number(seconds.get(key))) is not None],
+        "up_total": run.traffic.up,
+        "down_total": run.traffic.down,
+        "up": run.wire.up_bytes_per_client_round,
+        "down": run.wire.down_bytes_per_client_round,
+        "full_model": run.wire.full_model_bytes,
+        "seconds_total": run.seconds.total,
+        "seconds": [
+            (name, value)
+            for name, value in (
+                ("Computing at the clients, summed", run.seconds.client_compute),
+                ("Discovery, of that", run.seconds.discovery),
+                ("Server", run.seconds.server),
+            )
+            if value is not None
+        ],
         "participation": participation(run.rounds),
-        "privacy": privacy_sentences(_privacy(run)),
+        "privacy": privacy_sentences(run.metrics.privacy if run.metrics else None),
         "config": [(key, _setting(value)) for key, value in run.config.items()],
-        "is_graph": run.setting("method") == "fedlog" or "unseen_node" in run.final,
-        "model_categories": _model_categories(run),
+        "is_graph": run.setting("method") == "fedlog" or "unseen_node" in run.scores,
+        "model_categories": run.model.categories,
     }
-
-
-_SECONDS = {
-    "Computing at the clients, summed": "client_compute",
-    "Discovery, of that": "discovery",
-    "Server": "server",
-}
 
 
 def _sample_parts(run: Run, features: Features | None) -> dict[str, Any]:
@@ -117,7 +114,7 @@ def _sample_parts(run: Run, features: Features | None) -> dict[str, Any]:
     rows = np.flatnonzero(~samples.labelled)
     if not len(rows):
         rows = np.arange(len(samples))
-    seen = {str(name) for name in run.model.get("seen_classes") or ()}
+    seen = set(run.model.seen_classes)
     matched = confusion([samples.truth[row] for row in rows], [samples.category[row] for row in rows])
     classes = _classes(samples, matched)
     novel = _novel(samples)
@@ -204,22 +201,6 @@ def _by_site(samples: Samples, rows: NDArray[np.int64], order: list[str], novel:
     for row in rows.tolist():
         counts[samples.site[row], column[samples.category[row]]] += 1
     return heat_table(counts, [(site, False) for site in samples.sites], [(name, novel[name]) for name in names])
-
-
-def _model_categories(run: Run) -> list[dict[str, Any]]:
-    listed = run.model.get("categories")
-    return [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
-
-
-def _privacy(run: Run) -> PrivacySpent | None:
-    spent = run.metrics.get("privacy")
-    return PrivacySpent.model_validate(spent) if spent else None
-
-
-def _sum(run: Run, direction: str) -> float | None:
-    amounts = [number((record.get("bytes") or {}).get(direction)) for record in run.rounds]
-    known = [amount for amount in amounts if amount is not None]
-    return sum(known) if known else None
 
 
 def _setting(value: Any) -> str:

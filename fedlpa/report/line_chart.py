@@ -10,6 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from common.run.record import RoundRecord
 from fedlpa.report.colours import INK, OTHER_PHASE, PHASES
 from fedlpa.report.words import percent, size
 
@@ -47,15 +48,14 @@ class Phase:
     last: int
 
 
-def phases(records: Sequence[dict[str, Any]]) -> list[Phase]:
+def phases(records: Sequence[RoundRecord]) -> list[Phase]:
     """The phases of a run in order, as far as the records name them."""
     found: list[Phase] = []
     for record in records:
-        name, index = str(record.get("phase") or ""), int(record["round"])
-        if found and found[-1].name == name:
-            found[-1] = Phase(name, found[-1].first, index)
+        if found and found[-1].name == record.phase:
+            found[-1] = Phase(record.phase, found[-1].first, record.round)
         else:
-            found.append(Phase(name, index, index))
+            found.append(Phase(record.phase, record.round, record.round))
     return found
 
 

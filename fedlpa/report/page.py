@@ -255,9 +255,9 @@ institutions, so the parts that need them are left out here.
       class="num">Samples</th></tr></thead>
     <tbody>
       {% for category in model_categories %}
-      <tr><th scope="row">{{ category.name|default("–")|printable }}</th>
-        <td>{{ tag(category.is_novel|default(false)) }}</td>
-        <td class="num">{{ category.samples|default(none)|count }}</td></tr>
+      <tr><th scope="row">{{ category.name|printable }}</th>
+        <td>{{ tag(category.is_novel) }}</td>
+        <td class="num">{{ category.samples|count }}</td></tr>
       {% endfor %}
     </tbody>
   </table>
@@ -312,7 +312,7 @@ institutions, so the parts that need them are left out here.
 
 <section id="clients">
   <h2>Absences</h2>
-  {% if participation.absences %}
+  {% if participation.missing %}
   <p class="lead">{{ participation.answered|count }} of {{ participation.asked|count }} requests to clients
     were answered.
     What is missing, and why:</p>
@@ -321,7 +321,7 @@ institutions, so the parts that need them are left out here.
     <thead><tr><th scope="col">Rounds</th><th scope="col">Site</th><th scope="col">What happened</th>
       <th scope="col">Reason</th></tr></thead>
     <tbody>
-      {% for absence in participation.absences %}
+      {% for absence in participation.missing %}
       <tr><td>{{ absence.rounds }}</td><th scope="row">{{ absence.site }}</th><td>{{ absence.kind }}</td>
         <td>{{ absence.reason or "–" }}</td></tr>
       {% endfor %}

@@ -599,7 +599,7 @@ def test_hostile_names_are_shown_as_text(tmp_path: Path, kind: str) -> None:
 
 def test_graph_scores_are_tabled_and_drawn_without_being_known_here(tmp_path: Path) -> None:
     scores = {"seen": 0.93, "unseen_node": 0.909, "missing_class": 0.714, "new_client": None, "far_away": 0.5}
-    metrics = {"final": {**scores, "categories": 7}}
+    metrics = {"final": {**scores, "categories": {"found": 7}}}
     rounds = [record(1, scores=scores), record(2, scores=scores)]
     page = parse(
         build_report(
@@ -650,7 +650,7 @@ def test_a_run_that_exchanged_nothing_did_not_train_together(tmp_path: Path) -> 
 
 def test_the_epsilon_reached_is_stated(tmp_path: Path) -> None:
     spent = {"clip_norm": 1.0, "noise_multiplier": 5.0, "epsilon": 10.484}
-    metrics = {"privacy": {"delta": 1e-5, "rounds": 27, "covers": "weights", "central": spent}}
+    metrics = {"final": {}, "privacy": {"delta": 1e-5, "rounds": 27, "covers": "weights", "central": spent}}
     page = parse(build_report(write_run(tmp_path / "run", metrics=metrics, sites=False)))
     told = page.one("section", id="privacy").text
     assert "Epsilon 10.5 at delta 1e-05" in told
@@ -664,7 +664,7 @@ def test_a_resumed_run_counts_each_round_once_and_skips_half_a_line(tmp_path: Pa
     with open(run / "rounds.jsonl", "a") as file:
         file.write('{"round": 3, "rou')
     rounds = read_run(run).rounds
-    assert [(entry["round"], entry["phase"]) for entry in rounds] == [(1, "warm-up"), (2, "closing")]
+    assert [(entry.round, entry.phase) for entry in rounds] == [(1, "warm-up"), (2, "closing")]
     assert [(phase.name, phase.first, phase.last) for phase in phases(rounds)] == [
         ("warm-up", 1, 1),
         ("closing", 2, 2),
