@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from common.methods.registry import METHODS
 from fedlpa.federation import commands as federation_commands
 from fedlpa.site import commands as site_commands
 

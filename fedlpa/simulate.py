@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from common.config import RunConfig
 from common.errors import InputError, RunFailedError
 from common.run.run_files import RunFiles
+from common.settings import AnyConfig
 from server_app.rounds import Watch
 
 
 def simulate(
-    config: RunConfig,
+    config: AnyConfig,
     *,
     overwrite: bool = False,
     watch: Watch | None = None,
@@ -64,7 +64,7 @@ def simulate(
     return metrics
 
 
-def _run_flower(config: RunConfig, files: RunFiles, watch: Any, outcome: dict[str, Any]) -> None:
+def _run_flower(config: AnyConfig, files: RunFiles, watch: Any, outcome: dict[str, Any]) -> None:
     """Run ServerApp and ClientApps; the result or the error lands in ``outcome``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -93,7 +93,7 @@ def _run_flower(config: RunConfig, files: RunFiles, watch: Any, outcome: dict[st
             )
 
 
-def _backend(config: RunConfig) -> dict[str, Any]:
+def _backend(config: AnyConfig) -> dict[str, Any]:
     """One worker a core; with CUDA the workers share the device."""
     import torch
 

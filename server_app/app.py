@@ -9,10 +9,11 @@ from typing import Any
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
-from common.config import RunConfig, make_config, parse_assignments
+from common.config import make_config, parse_assignments
 from common.errors import InputError
 from common.files import write_json
 from common.run.run_files import RunFiles
+from common.settings import AnyConfig
 from server_app.final_metrics import final_metrics
 from server_app.rounds import Rounds, Watch
 
@@ -48,7 +49,7 @@ def _simulate(grid: Grid, context: Context) -> None:
 
 def run(
     grid: Grid,
-    config: RunConfig,
+    config: AnyConfig,
     files: RunFiles,
     watch: Watch,
     *,
@@ -89,7 +90,7 @@ def run(
     return metrics
 
 
-def _run_config(context: Context) -> RunConfig:
+def _run_config(context: Context) -> AnyConfig:
     """Flower knows a fixed set of keys; ``settings`` holds any other, as ``key=value`` parted by spaces."""
     given = dict(context.run_config)
     given.pop("run-folder", None)

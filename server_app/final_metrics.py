@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from common.config import RunConfig
 from common.methods.registry import get_method, load_hook
 from common.privacy.accountant import privacy_reached
+from common.settings import AnyConfig
 
 SCHEMA = 1
 
 
 def final_metrics(
-    config: RunConfig,
+    config: AnyConfig,
     history: list[dict[str, Any]],
     delivered: dict[str, Any],
     model_bytes: int,

@@ -11,13 +11,13 @@ from typing import Any
 from flwr.app import Message, MessageType
 from flwr.serverapp import Grid
 
-from common.config import RunConfig
 from common.errors import RunFailedError
 from common.methods.plan import RoundPlan
 from common.methods.registry import get_method, load_hook, round_contract
 from common.privacy.accountant import privacy_reached
 from common.run.model_files import save_model
 from common.run.run_files import RunFiles
+from common.settings import AnyConfig
 from common.wire.contract import Contract, sits_out, violations
 from common.wire.messages import DELIVER, Instruction, content_bytes, read_arrays, read_metrics, server_content
 from server_app.aggregate.noisy import clip_reply
@@ -72,7 +72,7 @@ class Rounds:
     def __init__(
         self,
         grid: Grid,
-        config: RunConfig,
+        config: AnyConfig,
         files: RunFiles,
         watch: Watch,
         *,

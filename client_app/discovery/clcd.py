@@ -13,8 +13,8 @@ from client_app.discovery.concepts import Concepts, form_concepts
 from client_app.discovery.rate_split import rate_split
 from client_app.discovery.refine import refine, reliable_classes
 from common.discovery.similarity import Edges, centred, similarity_graph
+from common.methods.discovery_common import RESOLUTIONS
 from common.methods.option_groups import DiscoveryOptions
-from common.wire.records import RESOLUTIONS
 
 
 @dataclass(frozen=True)

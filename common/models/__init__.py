@@ -1,7 +1,7 @@
 """Networks behind one small interface; importing this package loads torch."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from numpy.typing import NDArray
@@ -13,9 +13,7 @@ from common.models.backbone import Backbone
 from common.models.convnet import CONVNET_WIDTH, ConvNet
 from common.models.network import LOGIT_TEMPERATURE, Network, all_features
 from common.models.pretrained import Pretrained, is_pretrained, load_backbone, with_backbone
-
-if TYPE_CHECKING:
-    from common.config import RunConfig
+from common.settings import AnyConfig
 
 PRETRAINED = "pretrained"
 
@@ -31,7 +29,7 @@ __all__ = [
 ]
 
 
-def build_network(config: "RunConfig", head_rows: int) -> Network:
+def build_network(config: AnyConfig, head_rows: int) -> Network:
     """The network of a resolved configuration, initialised from its seed; leaves the random state alone.
 
     Raises:
@@ -51,7 +49,7 @@ def build_network(config: "RunConfig", head_rows: int) -> Network:
         return Network(Adapter(d_in), head_rows, d_in=d_in)
 
 
-def restore_network(config: "RunConfig", weights: Mapping[str, NDArray[Any]]) -> Network:
+def restore_network(config: AnyConfig, weights: Mapping[str, NDArray[Any]]) -> Network:
     """The network of a resolved configuration with the given travelling tensors.
 
     Raises:
@@ -66,7 +64,7 @@ def restore_network(config: "RunConfig", weights: Mapping[str, NDArray[Any]]) ->
     return network.eval()
 
 
-def feature_width(config: "RunConfig") -> int:
+def feature_width(config: AnyConfig) -> int:
     """d, the width of the features of a resolved configuration."""
     name = _model_name(config)
     if name == PRETRAINED:
@@ -81,7 +79,7 @@ def travelling(network: Network) -> dict[str, Tensor]:
     return {name: tensor.detach() for name, tensor in network.state_dict().items() if name not in frozen}
 
 
-def _load(config: "RunConfig") -> Pretrained:
+def _load(config: AnyConfig) -> Pretrained:
     loaded = load_backbone(config.model, config.backbone_hash)
     if config.sample_shape[0] not in (1, loaded.channels):
         raise InputError(
@@ -91,7 +89,7 @@ def _load(config: "RunConfig") -> Pretrained:
     return loaded
 
 
-def _model_name(config: "RunConfig") -> str:
+def _model_name(config: AnyConfig) -> str:
     fitting = {"images": "convnet", "vectors": "adapter"}
     if config.kind not in fitting:
         raise InputError("the configuration does not say what kind of data it is for; set kind and sample-shape.")

@@ -12,15 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from common.errors import InputError, nearest
-
-if TYPE_CHECKING:
-    from common.config import RunConfig
+from common.settings import O, RunConfig
 
 OWN_MODELS = ("auto", "convnet", "adapter")
 HUB = "hf:"
@@ -87,7 +85,7 @@ def is_pretrained(model: str) -> bool:
     )
 
 
-def with_backbone(config: "RunConfig", base: Path | None = None) -> "RunConfig":
+def with_backbone(config: RunConfig[O], base: Path | None = None) -> RunConfig[O]:
     """The configuration with its backbone settled: an absolute folder and the hash of what is in it.
 
     Args:

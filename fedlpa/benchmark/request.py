@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common.config import RunConfig, describe_settings, make_config
+from common.config import describe_settings, make_config
 from common.errors import InputError, nearest
-from common.methods.registry import METHODS
+from common.settings import AnyConfig
 
 
 @dataclass(frozen=True)
@@ -158,5 +158,5 @@ def cell_settings(
     takes = {key for key, _, _ in describe_settings(str(own["method"]))}
     given = {key: value for key, value in request.settings.items() if key in takes}
     settings = {**data.settings, "tensorboard": False, **given, **own}
-    checked: RunConfig = make_config(settings)
+    checked: AnyConfig = make_config(settings)
     return {**settings, "method": checked.method}

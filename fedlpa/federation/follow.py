@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common.config import RunConfig
 from common.errors import InputError, RunFailedError
 from common.files import write_json
 from common.run.run_files import RunFiles
+from common.settings import AnyConfig
 from fedlpa.federation.server_config import ServerConfig
 from fedlpa.flower.bundle import build_bundle
 from fedlpa.flower.control import NoServerError, RunState, control, state, stop, submit
@@ -33,7 +33,7 @@ PATIENCE = 120.0
 
 
 def run_federation(
-    config: RunConfig,
+    config: AnyConfig,
     server: ServerConfig,
     *,
     overwrite: bool = False,

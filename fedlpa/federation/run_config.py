@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.config import RunConfig, make_config
+from common.config import make_config
 from common.errors import InputError
 from common.methods.registry import get_method
 from common.privacy.accountant import check_noise
+from common.settings import AnyConfig
 from common.toml_file import beside, read_toml
 
 SERVER = "server"
@@ -16,7 +17,7 @@ SERVER = "server"
 class RunOrder:
     """A run that somebody asks for: its configuration, and the ``server.toml`` of the server on this machine."""
 
-    config: RunConfig
+    config: AnyConfig
     server: Path
 
 

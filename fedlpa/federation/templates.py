@@ -3,9 +3,11 @@
 import json
 from collections.abc import Sequence
 
-from common.config import RunConfig, make_config
+from common.config import make_config
+from common.methods.discovery_common import CATALOGUE, COMMON_METRICS
 from common.methods.registry import get_method
-from common.wire.records import CATALOGUE, COMMON_METRICS, WEIGHTS
+from common.settings import AnyConfig
+from common.wire.records import WEIGHTS
 
 
 def server_toml(port: int, control_port: int) -> str:
@@ -29,7 +31,7 @@ database = "state/superlink.db"   # keep it on a disk that survives: sites and r
 """
 
 
-def run_toml(config: RunConfig, sites: int, *, at_site: bool) -> str:
+def run_toml(config: AnyConfig, sites: int, *, at_site: bool) -> str:
     """``run.toml``, or the copy of it that a site gets for its preflight."""
     usual = make_config({"method": config.method})
 
@@ -72,7 +74,7 @@ aggregation = {chosen("aggregation", "mean")}
 {_others(config)}"""
 
 
-def _others(config: RunConfig) -> str:
+def _others(config: AnyConfig) -> str:
     """Lines for settings that differ from the defaults and have no line of their own."""
     written = {"method", "rounds", "seed", "kind", "sample-shape", "seen-classes", "data", "out"}
     written |= {"min-clients", "round-timeout", "grace-period", "quorum-timeout", "outliers", "aggregation"}
@@ -110,7 +112,7 @@ approved-app = {json.dumps(approved)}
 """
 
 
-def policy_yaml(config: RunConfig) -> str:
+def policy_yaml(config: AnyConfig) -> str:
     """``sites/<name>/policy.yaml``: what the run's method sends, and nothing beside it."""
     records, others, metrics = _sent(config)
     scalars = "\n".join(f"  - {name}" for name in metrics)
@@ -140,7 +142,7 @@ min-samples: 5
 """
 
 
-def _sent(config: RunConfig) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
+def _sent(config: AnyConfig) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
     if not (config.kind and config.sample_shape and config.seen_classes):
         return [WEIGHTS, CATALOGUE], [], sorted(set(COMMON_METRICS) - {"site"})
     contract = get_method(config.method).contract(config)

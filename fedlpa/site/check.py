@@ -7,10 +7,11 @@ from pathlib import Path
 from client_app.policy import load_policy, shortcomings
 from client_app.site import real_site
 from client_app.site_config import SiteConfig
-from common.config import RunConfig, make_config
+from common.config import make_config
 from common.errors import InputError
 from common.methods.fedlog.slots import GROUPS, SLOTS
 from common.methods.registry import get_method
+from common.settings import AnyConfig
 from common.toml_file import read_toml
 from fedlpa.flower.bundle import installed_hash
 from fedlpa.site.approval import HOW
@@ -84,7 +85,7 @@ def _run_checks(config: SiteConfig, path: Path) -> Iterator[Finding]:
     yield _policy(config, run)
 
 
-def _read_run(path: Path) -> RunConfig | None:
+def _read_run(path: Path) -> AnyConfig | None:
     """The run to check against; None where there is none, or it does not say yet what the data looks like."""
     if not path.exists():
         return None
@@ -106,7 +107,7 @@ def _data_alone(config: SiteConfig) -> Finding:
     )
 
 
-def _policy(config: SiteConfig, run: RunConfig | None) -> Finding:
+def _policy(config: SiteConfig, run: AnyConfig | None) -> Finding:
     try:
         policy = load_policy(config.policy, run.method if run else "fedlpa")
     except InputError as error:

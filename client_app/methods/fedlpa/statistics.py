@@ -10,7 +10,7 @@ from torch import Tensor
 
 from client_app.discovery.concepts import Concepts
 from common.discovery.similarity import centred
-from common.wire.records import STATISTICS_SUPPORT
+from common.methods.fedlpa.statistics_record import STATISTICS_SUPPORT
 
 
 def category_statistics(

@@ -5,7 +5,6 @@ import pytest
 from common.config import make_config
 from common.errors import InputError
 from common.methods.local_only import as_fedlpa
-from common.methods.registry import METHODS
 
 CLASSES = tuple("abcdef")
 
