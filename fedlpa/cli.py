@@ -243,8 +243,9 @@ def _count(categories: list[str]) -> tuple[list[str], list[int]]:
 
 def _print_privacy(metrics: dict[str, Any]) -> None:
     from common.privacy.accountant import privacy_sentences
+    from common.run.metrics import RunMetrics
 
-    for sentence in privacy_sentences(metrics.get("privacy")):
+    for sentence in privacy_sentences(RunMetrics.model_validate(metrics).privacy):
         print(f"privacy: {sentence}")
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import InputError, RunFailedError
+from common.run.record import Watch
 from common.run.run_files import RunFiles
 from common.settings import AnyConfig
-from server_app.rounds import Watch
 
 
 def simulate(
@@ -80,7 +80,7 @@ def _run_flower(config: AnyConfig, files: RunFiles, watch: Any, outcome: dict[st
         @server_app.main()
         def main(grid: Grid, context: Context) -> None:
             try:
-                outcome["metrics"] = run(grid, config, files, watch)
+                outcome["metrics"] = run(grid, config, files, watch).to_json()
             except Exception as error:  # noqa: BLE001 - Flower would print it and carry on; it is raised by the caller
                 outcome["error"] = error
 

@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
@@ -12,10 +11,12 @@ from flwr.serverapp import Grid, ServerApp
 from common.config import make_config, parse_assignments
 from common.errors import InputError
 from common.files import write_json
+from common.run.metrics import RunMetrics
+from common.run.record import RoundRecord, Watch
 from common.run.run_files import RunFiles
 from common.settings import AnyConfig
 from server_app.final_metrics import final_metrics
-from server_app.rounds import Rounds, Watch
+from server_app.rounds import Rounds
 
 app = ServerApp()
 
@@ -55,7 +56,7 @@ def run(
     *,
     simulated: bool = True,
     say: Callable[[str], None] | None = None,
-) -> dict[str, Any]:
+) -> RunMetrics:
     """Run all rounds and write ``metrics.json``.
 
     Args:
@@ -74,7 +75,7 @@ def run(
         board = TensorBoardLog(files.tensorboard)
         watchers.append(board.add)
 
-    def watch_all(record: dict[str, Any]) -> None:
+    def watch_all(record: RoundRecord) -> None:
         for each in watchers:
             each(record)
 
@@ -82,11 +83,11 @@ def run(
     rounds.run()
     if config.tensorboard:
         board.close()
-    before = sum(record["seconds"]["round"] for record in rounds.history)
+    before = sum(record.seconds.round or 0.0 for record in rounds.history)
     total = max(before, time.perf_counter() - started)
     model_bytes = sum(array.nbytes for array in rounds.method.weights().values())
     metrics = final_metrics(config, rounds.history, rounds.delivered, model_bytes, total)
-    write_json(files.metrics, metrics)
+    write_json(files.metrics, metrics.to_json())
     return metrics
 
 
@@ -106,5 +107,6 @@ def _simulated_nodes(grid: Grid) -> int:
     return len(list(grid.get_node_ids())) or len(nodes)
 
 
-def _print_round(record: dict[str, Any]) -> None:
-    print(json.dumps({key: record[key] for key in ("round", "rounds", "phase", "scores", "categories")}), flush=True)
+def _print_round(record: RoundRecord) -> None:
+    shown = record.to_json()
+    print(json.dumps({key: shown[key] for key in ("round", "rounds", "phase", "scores", "categories")}), flush=True)

@@ -3,7 +3,7 @@
 import importlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,18 @@ from common.errors import RunFailedError
 from common.methods.plan import RoundPlan
 from common.methods.registry import get_method, load_hook, round_contract
 from common.privacy.accountant import privacy_reached
+from common.run.metrics import Final
 from common.run.model_files import save_model
+from common.run.record import (
+    Absence,
+    Categories,
+    Clients,
+    Outlier,
+    RoundRecord,
+    RoundSeconds,
+    Traffic,
+    Watch,
+)
 from common.run.run_files import RunFiles
 from common.settings import AnyConfig
 from common.wire.contract import Contract, sits_out, violations
@@ -27,7 +38,6 @@ from server_app.outliers import Spool, clipped, far_outside, update_norm
 
 log = logging.getLogger("fedlpa.server")
 
-Watch = Callable[[dict[str, Any]], None]
 HEALTH = ("stability", "silhouette", "tiny-share", "prior-drift")
 AGAIN = 10.0
 """Seconds before a round that too few sites answered is asked for again."""
@@ -56,6 +66,11 @@ class Tally:
         known = [(m[metric], m["samples"]) for _, m in sorted(self.answered.items()) if metric in m]
         weight = sum(n for _, n in known)
         return sum(value * n for value, n in known) / weight if weight else None
+
+    def means(self, metrics: Mapping[str, str]) -> dict[str, float]:
+        """Means of the ``metrics`` that were reported, by the names that a record has for them."""
+        found = {name.replace("-", "_"): self.mean(metric) for name, metric in metrics.items()}
+        return {name: value for name, value in found.items() if value is not None}
 
     def total(self, metric: str) -> float:
         """Sum over sites."""
@@ -88,11 +103,11 @@ class Rounds:
         self.method = self._new_method()
         self.sites: dict[int, str] = {}
         self.run_name = files.name()
-        self.history: list[dict[str, Any]] = []
+        self.history: list[RoundRecord] = []
         model_bytes = sum(array.nbytes for array in self.method.weights().values())
         self.exchange = Exchange(grid, model_bytes, None if simulated else self._activations)
         self._took_part: set[int] = set()
-        self.delivered: dict[str, Any] = {}
+        self.delivered: Final | None = None
         """Scores of the sites' own final predictions; benchmarks only."""
 
     def _new_method(self) -> ServerMethod:
@@ -180,7 +195,7 @@ class Rounds:
             if name and list(names.values()).count(name) == 1:
                 self.sites[node] = name
 
-    def _round(self, plan: RoundPlan) -> dict[str, Any]:
+    def _round(self, plan: RoundPlan) -> RoundRecord:
         """One round, again and again until enough sites have answered.
 
         Raises:
@@ -320,38 +335,35 @@ class Rounds:
     def _name(self, node: int) -> str:
         return self.sites.get(node, f"node-{node}")
 
-    def _record(self, plan: RoundPlan, tally: Tally, outcome: Outcome, seconds: float) -> dict[str, Any]:
+    def _record(self, plan: RoundPlan, tally: Tally, outcome: Outcome, seconds: float) -> RoundRecord:
         named = [name for name in self.contract.metrics if name.startswith("loss-")]
-        losses = {name.removeprefix("loss-"): tally.mean(name) for name in named}
-        health = {name: tally.mean(name) for name in HEALTH}
-        scores = {"global": None, "local": None, "seen_accuracy": tally.mean("seen-accuracy"), **outcome.scores}
         classes = self.config.classes
-        return {
-            "round": plan.round,
-            "rounds": plan.rounds,
-            "phase": plan.phase,
-            "loss": {name.replace("-", "_"): value for name, value in losses.items() if value is not None},
-            "scores": scores,
-            "categories": {"found": outcome.found, "true": len(classes) if classes else None},
-            "concepts": dict(sorted(outcome.concepts.items())),
-            "health": {name.replace("-", "_"): value for name, value in health.items() if value is not None},
-            "clients": {
-                "asked": tally.asked,
-                "answered": len(tally.answered),
-                "sat_out": sorted(tally.sat_out),
-                "failed": sorted(tally.failed, key=lambda entry: entry["site"]),
-                "refused": sorted(tally.refused, key=lambda entry: entry["site"]),
-                "outliers": tally.outliers,
-            },
-            **({"privacy": privacy} if (privacy := privacy_reached(self.config, plan.round)) else {}),
-            "bytes": {"up": tally.up, "down": tally.down},
-            "seconds": {
-                "round": seconds,
-                "client_compute": tally.total("seconds"),
-                "discovery": tally.total("discovery-seconds"),
-                "server": tally.server_seconds,
-            },
-        }
+        return RoundRecord(
+            round=plan.round,
+            rounds=plan.rounds,
+            phase=plan.phase,
+            loss=tally.means({name.removeprefix("loss-"): name for name in named}),
+            scores={"global": None, "local": None, "seen_accuracy": tally.mean("seen-accuracy"), **outcome.scores},
+            categories=Categories(found=outcome.found, true=len(classes) or None),
+            concepts=dict(sorted(outcome.concepts.items())),
+            health=tally.means({name: name for name in HEALTH}),
+            clients=Clients(
+                asked=tally.asked,
+                answered=len(tally.answered),
+                sat_out=tuple(sorted(tally.sat_out)),
+                failed=_absences(tally.failed),
+                refused=_absences(tally.refused),
+                outliers=tuple(Outlier(**entry) for entry in tally.outliers),
+            ),
+            privacy=privacy_reached(self.config, plan.round),
+            bytes=Traffic(up=tally.up, down=tally.down),
+            seconds=RoundSeconds(
+                round=seconds,
+                client_compute=tally.total("seconds"),
+                discovery=tally.total("discovery-seconds"),
+                server=tally.server_seconds,
+            ),
+        )
 
     def _keep_model(self) -> None:
         save_model(self.files.model, self.results.final_model(self.config, self.method))
@@ -383,3 +395,7 @@ class Rounds:
                 told = True
             time.sleep(0.2)
         return nodes
+
+
+def _absences(entries: list[dict[str, str]]) -> tuple[Absence, ...]:
+    return tuple(Absence(**entry) for entry in sorted(entries, key=lambda entry: entry["site"]))

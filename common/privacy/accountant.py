@@ -1,11 +1,10 @@
 """What noise on updates comes to: epsilon for a stated delta, and which settings of a run it can hold for."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 from common.errors import InputError
 from common.methods.registry import updates_sent
+from common.run.record import NoiseSpent, PrivacySpent
 from common.settings import AnyConfig
 from common.wire.contract import Contract
 from common.wire.records import WEIGHTS
@@ -88,7 +87,7 @@ def check_noise(config: AnyConfig, contract: Contract) -> None:
             )
 
 
-def privacy_reached(config: AnyConfig, rounds: int) -> dict[str, Any] | None:
+def privacy_reached(config: AnyConfig, rounds: int) -> PrivacySpent | None:
     """What clipping and noise the server knows of, and the epsilon after ``rounds``; None where there are none.
 
     Rounds that send no weights do not count. The noise that real sites add is theirs to know (``site.log``).
@@ -97,33 +96,37 @@ def privacy_reached(config: AnyConfig, rounds: int) -> dict[str, Any] | None:
         return None
     updates = updates_sent(config, rounds)
     found = {
-        side: {
-            "clip_norm": norm,
-            "noise_multiplier": multiplier,
-            "epsilon": epsilon(multiplier, updates) if multiplier else None,
-        }
+        side: NoiseSpent(
+            clip_norm=norm,
+            noise_multiplier=multiplier,
+            epsilon=epsilon(multiplier, updates) if multiplier else None,
+        )
         for side, norm, multiplier in _sides(config)
         if norm is not None
     }
-    return {"delta": DELTA, "rounds": updates, "covers": WEIGHTS, **found}
+    return PrivacySpent(
+        delta=DELTA, rounds=updates, covers=WEIGHTS, central=found.get("central"), local=found.get("local")
+    )
 
 
-def privacy_sentences(privacy: Mapping[str, Any] | None) -> list[str]:
-    """``privacy`` of ``metrics.json`` in words, a sentence for each side that clips or adds noise."""
+def privacy_sentences(privacy: PrivacySpent | None) -> list[str]:
+    """What was spent in words, a sentence for each side that clips or adds noise."""
+    if privacy is None:
+        return []
     sentences = []
-    for side, where in (("central", "on the mean, against all but the server"), ("local", "at each site")):
-        found = (privacy or {}).get(side)
-        if not found:
+    for side, where, noise in (
+        ("central", "on the mean, against all but the server", privacy.central),
+        ("local", "at each site", privacy.local),
+    ):
+        if noise is None:
             continue
-        clipped = f"updates clipped to {found['clip_norm']:g}"
-        if found["epsilon"] is None:
+        clipped = f"updates clipped to {noise.clip_norm:g}"
+        if noise.epsilon is None:
             sentences.append(f"{clipped} ({side}), no noise: no bound on epsilon")
             continue
-        assert privacy is not None
         sentences.append(
-            f"epsilon {found['epsilon']:.3g} at delta {privacy['delta']:g} for a site's whole data, after "
-            f"{privacy['rounds']} rounds of the weights: noise {found['noise_multiplier']:g} x clip norm {where}, "
-            f"{clipped}"
+            f"epsilon {noise.epsilon:.3g} at delta {privacy.delta:g} for a site's whole data, after "
+            f"{privacy.rounds} rounds of the weights: noise {noise.noise_multiplier:g} x clip norm {where}, {clipped}"
         )
     return sentences
 

@@ -11,6 +11,7 @@ from common.config import load_config
 from common.errors import InputError
 from common.files import write_json, write_text
 from common.run.checkpoint import read_checkpoint
+from common.run.record import RoundRecord, read_rounds
 from common.settings import AnyConfig
 
 OWN_FILES = (
@@ -97,30 +98,22 @@ class RunFiles:
         """Write ``config.json``: the whole resolved configuration."""
         write_json(self.config, config.flat())
 
-    def history(self) -> list[dict[str, Any]]:
+    def history(self) -> list[RoundRecord]:
         """The rounds so far; a line cut short by a crash is left out."""
-        if not self.rounds.exists():
-            return []
-        records: list[dict[str, Any]] = []
-        for line in self.rounds.read_text(encoding="utf-8").splitlines():
-            try:
-                records.append(json.loads(line))
-            except json.JSONDecodeError:
-                break
-        return records
+        return read_rounds(self.rounds)
 
-    def keep_rounds(self, last: int) -> list[dict[str, Any]]:
+    def keep_rounds(self, last: int) -> list[RoundRecord]:
         """Drop lines of rounds after ``last``, which a resumed run does again, and checkpoints that were cut short."""
         for part in self.folder.glob(f".{self.checkpoint.name}.*.part"):
             part.unlink(missing_ok=True)
-        kept = [record for record in self.history() if record["round"] <= last]
-        write_text(self.rounds, "".join(json.dumps(record, allow_nan=False) + "\n" for record in kept))
+        kept = [record for record in self.history() if record.round <= last]
+        write_text(self.rounds, "".join(record.to_line() for record in kept))
         return kept
 
-    def add_round(self, record: dict[str, Any]) -> None:
+    def add_round(self, record: RoundRecord) -> None:
         """Append a round's line and flush it."""
         with open(self.rounds, "a", encoding="utf-8") as file:
-            file.write(json.dumps(record, allow_nan=False) + "\n")
+            file.write(record.to_line())
             file.flush()
             os.fsync(file.fileno())
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from common.errors import InputError, RunFailedError
 from common.files import write_json
+from common.run.record import RoundRecord, Watch
 from common.run.run_files import RunFiles
 from common.settings import AnyConfig
 from fedlpa.federation.server_config import ServerConfig
@@ -21,7 +22,6 @@ from fedlpa.flower.processes import Backoff
 from fedlpa.liveness import FILE, is_well
 from server_app.deployment import FAILED, STATUS, is_running
 
-Watch = Callable[[dict[str, Any]], None]
 Say = Callable[[str], None]
 FLOWER_RUN = "flower-run.json"
 POLL = 1.0
@@ -80,7 +80,7 @@ class _Following:
     server: ServerConfig
     watch: Watch
     say: Say
-    shown: dict[int, str] = field(default_factory=dict)
+    shown: dict[int, RoundRecord] = field(default_factory=dict)
     note: str = ""
     submitted: bool = False
 
@@ -187,9 +187,8 @@ class _Following:
     def _show(self) -> None:
         """Show rounds and notes that were written since the last look."""
         for record in self.files.history():
-            number, text = int(record["round"]), json.dumps(record, sort_keys=True)
-            if self.shown.get(number) != text:
-                self.shown[number] = text
+            if self.shown.get(record.round) != record:
+                self.shown[record.round] = record
                 self.watch(record)
         self._note(_read_note(self.files.folder / STATUS))
 
