@@ -73,7 +73,7 @@ def _run_flower(config: RunConfig, files: RunFiles, watch: Any, outcome: dict[st
         from flwr.simulation import run_simulation
 
         from client_app.app import app as client_app
-        from server_app.app import run
+        from server_app.run import run
 
         server_app = ServerApp()
 

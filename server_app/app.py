@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,9 @@ from flwr.serverapp import Grid, ServerApp
 
 from common.config import RunConfig, make_config, parse_assignments
 from common.errors import InputError
-from common.files import write_json
 from common.run.run_files import RunFiles
-from server_app.final_metrics import final_metrics
-from server_app.rounds import Rounds, Watch
+from server_app.deployment import run_deployed
+from server_app.run import run
 
 app = ServerApp()
 
@@ -24,8 +22,6 @@ def main(grid: Grid, context: Context) -> None:
     """Entry point of Flower: ``fedlpa run`` names the folder of a run on real sites, ``flwr run`` simulates."""
     folder = str(context.run_config.get("run-folder", ""))
     if folder:
-        from server_app.deployment import run_deployed
-
         run_deployed(grid, Path(folder))
     else:
         _simulate(grid, context)
@@ -44,49 +40,6 @@ def _simulate(grid: Grid, context: Context) -> None:
     files = RunFiles(out)
     config = prepare_simulation(config.but(out=str(out), clients=_simulated_nodes(grid)), files, overwrite=False)
     run(grid, config, files, _print_round)
-
-
-def run(
-    grid: Grid,
-    config: RunConfig,
-    files: RunFiles,
-    watch: Watch,
-    *,
-    simulated: bool = True,
-    say: Callable[[str], None] | None = None,
-) -> dict[str, Any]:
-    """Run all rounds and write ``metrics.json``.
-
-    Args:
-        watch: called with every round's record.
-        simulated: whether the sites lie in ``files.sites``; otherwise they are institutions of their own.
-        say: called with sentences on what the run is waiting for.
-
-    Returns:
-        the metrics.
-    """
-    started = time.perf_counter()
-    watchers: list[Watch] = [watch]
-    if config.tensorboard:
-        from server_app.tensorboard import TensorBoardLog
-
-        board = TensorBoardLog(files.tensorboard)
-        watchers.append(board.add)
-
-    def watch_all(record: dict[str, Any]) -> None:
-        for each in watchers:
-            each(record)
-
-    rounds = Rounds(grid, config, files, watch_all, simulated=simulated, say=say)
-    rounds.run()
-    if config.tensorboard:
-        board.close()
-    before = sum(record["seconds"]["round"] for record in rounds.history)
-    total = max(before, time.perf_counter() - started)
-    model_bytes = sum(array.nbytes for array in rounds.method.weights().values())
-    metrics = final_metrics(config, rounds.history, rounds.delivered, model_bytes, total)
-    write_json(files.metrics, metrics)
-    return metrics
 
 
 def _run_config(context: Context) -> RunConfig:

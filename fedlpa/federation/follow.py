@@ -1,8 +1,6 @@
 """``fedlpa run``: submit the application to the SuperLink, follow the run's files, and go on after failures."""
 
-import fcntl
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from typing import Any
 from common.config import RunConfig
 from common.errors import InputError, RunFailedError
 from common.files import write_json
+from common.locks import LockedError, hold_lock
 from common.run.run_files import RunFiles
 from fedlpa.federation.server_config import ServerConfig
 from fedlpa.flower.bundle import build_bundle
@@ -222,12 +221,8 @@ def _ignore(_: Any) -> None:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """One ``fedlpa run`` a folder."""
-    handle = os.open(folder / ".follow.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"another 'fedlpa run' works on {folder}; wait for it, or choose another --out.") from None
-        yield
-    finally:
-        os.close(handle)
+        with hold_lock(folder / ".follow.lock"):
+            yield
+    except LockedError:
+        raise InputError(f"another 'fedlpa run' works on {folder}; wait for it, or choose another --out.") from None

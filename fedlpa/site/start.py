@@ -1,7 +1,5 @@
 """``fedlpa site start``: a SuperNode and the process that works for it, kept alive until they are stopped."""
 
-import fcntl
-import os
 import secrets
 import signal
 import subprocess
@@ -14,6 +12,7 @@ from client_app.site import SITE_CONFIG
 from client_app.site_config import SiteConfig
 from common.errors import InputError, RunFailedError
 from common.files import write_atomically
+from common.locks import LockedError, hold_lock
 from fedlpa.flower.bundle import installed_hash
 from fedlpa.flower.child import ALIVE
 from fedlpa.flower.processes import Backoff, flower_environment, free_port, last_words, start, stop
@@ -177,15 +176,11 @@ def _check_files(config: SiteConfig) -> None:
 @contextmanager
 def _alone(config: SiteConfig) -> Iterator[None]:
     """Only one process may work on a site's state."""
-    handle = os.open(config.state / "site.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(
-                f"'fedlpa site start' runs already on {config.state}; stop it first, or give {config.source} a "
-                "state of its own."
-            ) from None
-        yield
-    finally:
-        os.close(handle)
+        with hold_lock(config.state / "site.lock", mode=0o600):
+            yield
+    except LockedError:
+        raise InputError(
+            f"'fedlpa site start' runs already on {config.state}; stop it first, or give {config.source} a "
+            "state of its own."
+        ) from None
