@@ -14,6 +14,9 @@ from common.run.run_files import RunFiles
 from server_app.deployment import run_deployed
 from server_app.run import run
 
+SIMULATION = "flwr-simulation"
+"""Flower's name for a run whose nodes it makes up itself."""
+
 app = ServerApp()
 
 
@@ -29,17 +32,20 @@ def main(grid: Grid, context: Context) -> None:
 
 def _simulate(grid: Grid, context: Context) -> None:
     """``flwr run``: the configuration comes from the run config, the data is split over the simulated nodes."""
-    from flwr.superlink.grid import InMemoryGrid
-
     from server_app.sites.lay_samples import prepare_simulation
 
-    if not isinstance(grid, InMemoryGrid):
+    if not _is_simulation(grid):
         raise InputError("these are real sites; start the run with 'fedlpa run --config run.toml --out RUN'.")
     config = _run_config(context)
     out = Path(config.out or Path.home() / ".fedlpa" / "runs" / str(context.run_id))
     files = RunFiles(out)
     config = prepare_simulation(config.but(out=str(out), clients=_simulated_nodes(grid)), files, overwrite=False)
     run(grid, config, files, _print_round)
+
+
+def _is_simulation(grid: Grid) -> bool:
+    """What Flower itself started the run as; a call of its Python API, which only simulates, has no bundle."""
+    return grid.run.primary_task_type == SIMULATION or not grid.run.fab_hash
 
 
 def _run_config(context: Context) -> RunConfig:

@@ -16,12 +16,11 @@ from common.run.run_files import RunFiles
 from fedlpa.federation.server_config import ServerConfig
 from fedlpa.flower.bundle import build_bundle
 from fedlpa.flower.control import NoServerError, RunState, control, state, stop, submit
-from fedlpa.flower.processes import Backoff
+from fedlpa.flower.supervisor import Backoff, Say
 from fedlpa.liveness import FILE, is_well
 from server_app.deployment import FAILED, STATUS, is_running
 
 Watch = Callable[[dict[str, Any]], None]
-Say = Callable[[str], None]
 FLOWER_RUN = "flower-run.json"
 POLL = 1.0
 """Seconds between two looks at the run."""
