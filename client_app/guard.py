@@ -6,9 +6,9 @@ reason stays in the site's log.
 """
 
 import logging
+from collections.abc import Callable
 
 from flwr.app import Context, Error, Message, MessageType
-from flwr.clientapp.typing import ClientAppCallable
 
 from client_app.audit import append_message
 from client_app.policy import Policy, load_policy, policy_violations
@@ -30,7 +30,7 @@ FAILED = 402
 """Error code of a site that could not answer; its log says why."""
 
 
-def guard(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
+def guard(message: Message, context: Context, call_next: Callable[[Message, Context], Message]) -> Message:
     """A Flower mod that lets only contracted and permitted replies out."""
     name = "a site"
     try:

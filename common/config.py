@@ -7,6 +7,7 @@ from pathlib import Path
 
 from common.errors import InputError, nearest
 from common.methods.registry import all_methods, get_method
+from common.place import Place, Simulation
 from common.settings import AnyConfig, Owner, RunConfig, build_config, kebab, settings_of
 
 METHOD = str(RunConfig.model_fields["method"].default)
@@ -43,6 +44,33 @@ class Setting:
     default: str
     description: str
     owner: Owner
+
+
+ELSEWHERE = {
+    "data": "each site's site.toml names its own",
+    "local-clip-norm": "each site's policy.yaml has its own",
+    "local-noise-multiplier": "each site's policy.yaml has its own",
+}
+"""Where a real site says what only a simulation's settings say for all."""
+
+
+def check_place(settings: Mapping[str, object], place: Place, source: Path | str) -> None:
+    """Refuse ``settings``, as given in ``source``, that are not the run's to set where sites are institutions.
+
+    Raises:
+        InputError: a setting of a simulation, or one that is each site's own; or a method that pools all data.
+    """
+    if isinstance(place, Simulation):
+        return
+    method = get_method(str(settings.get("method", METHOD)))
+    if method.pooled:
+        raise InputError(f"method '{method.name}' in {source} pools all data, so it is for simulations only.")
+    for key, _, owner in settings_of(method.options):
+        if key not in settings or owner is Owner.RUN:
+            continue
+        if owner is Owner.SITE:
+            raise InputError(f"setting '{key}' in {source} is each site's own; set it in the sites' site.toml.")
+        raise InputError(f"setting '{key}' in {source} is for simulations only; {ELSEWHERE.get(key, 'leave it out')}.")
 
 
 def describe_settings(method: str) -> list[Setting]:

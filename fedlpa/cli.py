@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from common.methods.registry import all_methods
 from fedlpa.federation import commands as federation_commands
 from fedlpa.site import commands as site_commands
 
@@ -31,7 +32,7 @@ Set = Annotated[
 
 @app.command(epilog="Example: fedlpa simulate --data digits --clients 5 --alpha 0.2 --seed 0 --out runs/demo")
 def simulate(
-    method: Annotated[str | None, typer.Option(help=f"One of {', '.join(METHODS)}.")] = None,
+    method: Annotated[str | None, typer.Option(help=f"One of {', '.join(all_methods())}.")] = None,
     data: Annotated[
         str | None, typer.Option(help="'digits' or a path: Parquet, CSV, image folder, graph (.npz).")
     ] = None,
@@ -202,7 +203,7 @@ def benchmark(
 
 @app.command(epilog="Example: fedlpa settings --method fedlpa")
 def settings(
-    method: Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.")] = "fedlpa",
+    method: Annotated[str, typer.Option(help=f"One of {', '.join(all_methods())}.")] = "fedlpa",
 ) -> None:
     """List every setting of a method with its default: what --set and run.toml take."""
     from rich.console import Console
@@ -210,9 +211,9 @@ def settings(
 
     from common.config import describe_settings
 
-    table = Table("setting", "default", "what it does", title=f"settings of {method}")
-    for key, default, description in describe_settings(method):
-        table.add_row(key, default, description)
+    table = Table("setting", "default", "whose", "what it does", title=f"settings of {method}")
+    for setting in describe_settings(method):
+        table.add_row(setting.key, setting.default, setting.owner, setting.description)
     Console().print(table)
 
 

@@ -31,10 +31,10 @@ COMMON_METRICS = {
     "resolution": ScalarSpec(0, 20),
     "calibration-curve": ScalarSpec(-1.0, 1.0, length=len(RESOLUTIONS)),
     "calibration-labels": COUNT,
-    "stability": ScalarSpec(-1.0, 1.0),
-    "silhouette": ScalarSpec(-1.0, 1.0),
-    "tiny-share": UNIT,
-    "prior-drift": UNIT,
+    "stability": ScalarSpec(-1.0, 1.0, group="health"),
+    "silhouette": ScalarSpec(-1.0, 1.0, group="health"),
+    "tiny-share": ScalarSpec(0.0, 1.0, group="health"),
+    "prior-drift": ScalarSpec(0.0, 1.0, group="health"),
 }
 """Scalars that a client may report, with their ranges."""
 

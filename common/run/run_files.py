@@ -1,6 +1,5 @@
 """The files of a run (DESIGN 2): configuration, a line a round, the checkpoint, the final metrics."""
 
-import json
 import os
 import secrets
 import shutil

@@ -39,6 +39,8 @@ class ScalarSpec:
     high: float = math.inf
     length: int | None = None
     whole: bool = False
+    group: str = ""
+    """Under which heading a round's record shows its mean over the sites: ``loss``, ``health``, or not at all."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,6 @@ SIMULATED_METRICS = ("site",)
 MOST = 2**40
 """No count is larger."""
 UNIT = ScalarSpec(0.0, 1.0)
-LOSS = ScalarSpec(-1e4, 1e4)
+LOSS = ScalarSpec(-1e4, 1e4, group="loss")
 COUNT = ScalarSpec(0, MOST, whole=True)
 SECONDS = ScalarSpec(0, 1e7)

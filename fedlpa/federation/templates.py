@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from common.config import make_config
 from common.methods.discovery_common import CATALOGUE, COMMON_METRICS
 from common.methods.registry import get_method
+from common.place import Deployment
 from common.settings import AnyConfig
-from common.wire.records import WEIGHTS
+from common.wire.records import SIMULATED_METRICS, WEIGHTS
 
 
 def server_toml(port: int, control_port: int) -> str:
@@ -144,8 +145,8 @@ min-samples: 5
 
 def _sent(config: AnyConfig) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
     if not (config.kind and config.sample_shape and config.seen_classes):
-        return [WEIGHTS, CATALOGUE], [], sorted(set(COMMON_METRICS) - {"site"})
-    contract = get_method(config.method).contract(config)
-    usual = [*contract.required, *(name for name in (WEIGHTS, CATALOGUE) if name in contract.optional)]
-    others = [name for name in contract.optional if name not in usual]
-    return usual, others, sorted(set(contract.metrics) - {"site"})
+        return [WEIGHTS, CATALOGUE], [], sorted(set(COMMON_METRICS) - set(SIMULATED_METRICS))
+    contract = get_method(config.method).contract(config, Deployment())
+    usual = [record.name for record in contract.records if not record.consent]
+    others = [record.name for record in contract.records if record.consent]
+    return usual, others, sorted(set(contract.metrics) - set(SIMULATED_METRICS))

@@ -1,4 +1,4 @@
-"""Central differential privacy: updates clipped as they arrive, Gaussian noise on their mean, by Flower's functions."""
+"""Central differential privacy: updates clipped as they arrive, Gaussian noise on their mean."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -47,10 +47,8 @@ class NoisyMean:
 
         A simulation draws the noise from the run's seed and the round, so that a run repeats, resumed or not.
         """
-        from flwr.supercore.differential_privacy import compute_stdv
-
         mean = self._mean.result()
         if not mean:
             return {}
-        deviation = compute_stdv(self.multiplier, self.norm, round(self._mean.weight))
+        deviation = self.multiplier * self.norm / round(self._mean.weight)
         return add_noise(mean, deviation, (self._seed, number, CENTRAL) if self._repeats else None)

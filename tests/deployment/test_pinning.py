@@ -71,7 +71,7 @@ def test_an_agent_app_is_not_run(federation: Federation) -> None:
     import inspect
 
     from fedlpa.flower import worker
-    from fedlpa.site.start import supernode_arguments
+    from fedlpa.flower.supernode import supernode_arguments
 
     assert "supported_task_types=[TaskType.CLIENT_APP]" in inspect.getsource(worker)
     from client_app.site_config import load_site_config
@@ -79,6 +79,22 @@ def test_an_agent_app_is_not_run(federation: Federation) -> None:
     arguments = supernode_arguments(load_site_config(federation.site("site-0") / "site.toml"), 1)
     assert arguments[arguments.index("--isolation") + 1] == "process"
     assert federation.process("site-0", "flower-superexec") is None
+
+
+def test_a_simulation_is_not_started_on_real_sites(federation: Federation) -> None:
+    """A bundle that is submitted without the folder of a run, as ``flwr run`` does, would simulate."""
+    server = load_server_config(federation.home / "server" / "server.toml")
+    with control(server) as client:
+        run = submit(client, build_bundle(), "")
+
+    def ended() -> RunState | None:
+        with control(server) as client:
+            found = state(client, run)
+        return found if found.status == "finished" else None
+
+    found = wait_for(ended, 120, "the run to end")
+    assert not found.ok
+    assert "these are real sites; start the run with 'fedlpa run" in found.detail
 
 
 def test_a_changed_installation_is_not_started(federation: Federation, tmp_path: Path) -> None:

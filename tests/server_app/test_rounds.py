@@ -17,7 +17,7 @@ from common.data.write import write_dataset
 from common.errors import InputError, RunFailedError
 from common.run.model_files import load_model
 from common.wire.messages import DELIVER, read_arrays, read_instruction, read_metrics
-from server_app.app import run
+from server_app.run import run
 
 pytestmark = pytest.mark.usefixtures("flower_task")
 torch.set_num_threads(1)

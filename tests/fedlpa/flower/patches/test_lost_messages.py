@@ -1,15 +1,12 @@
-"""What is changed in Flower's own programs, against Flower's own classes: a SuperLink's state, a heartbeat's sender."""
+"""Against Flower's own SuperLink state, through the handlers that SuperNodes' calls end in."""
 
-import time
 from pathlib import Path
 
 import pytest
 from flwr.app import ConfigRecord, Message, RecordDict
-from flwr.supercore.heartbeat import HeartbeatSender
 from flwr.supercore.task_identity import TaskIdentity
 
-from fedlpa.flower.child import ALIVE, touch_when_heard
-from fedlpa.flower.lost_messages import AGAIN, give_lost_messages_again
+from fedlpa.flower.patches.lost_messages import AGAIN, give_lost_messages_again
 
 
 @pytest.fixture
@@ -99,26 +96,3 @@ def test_a_node_that_was_started_again_is_not_given_what_the_round_no_longer_wai
     assert link.state.activate_node(link.node, 30)
     assert link.pull() == []
     assert link.replies(message)[0].has_error()
-
-
-def test_a_heartbeat_counts_when_the_server_has_acknowledged_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(HeartbeatSender, "_heartbeat", HeartbeatSender._heartbeat)  # put back afterwards
-    monkeypatch.setenv(ALIVE, str(tmp_path / "alive"))
-    touch_when_heard()
-    seen: list[bool] = []
-
-    def beat() -> bool:
-        """Refused at first; Flower's sender tries again after about a second."""
-        seen.append((tmp_path / "alive").exists())
-        return len(seen) > 1
-
-    sender = HeartbeatSender(beat)
-    sender.start()
-    end = time.monotonic() + 30
-    while not (tmp_path / "alive").exists() and time.monotonic() < end:
-        time.sleep(0.05)
-    sender.stop()
-    assert seen == [False, False]
-    assert (tmp_path / "alive").exists()

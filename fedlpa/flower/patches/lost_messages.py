@@ -1,8 +1,12 @@
-"""Mending Flower 1.39: a message that is lost on its way to a site is given to it again.
+"""A message that is lost on its way to a site is given to it again.
 
-The SuperLink marks a message as delivered before its answer to the SuperNode's question for work is sent. If the
-connection breaks just then, nobody ever works on the message, and the round waits for it until its timeout. But a
-SuperNode asks for work only when it has none: whatever was given to it before, and was not answered, is lost.
+Seen in Flower 1.39. The SuperLink marks a message as delivered before its answer to the SuperNode's question for work
+is sent. If the connection breaks just then, nobody ever works on the message, and the round waits for it until its
+timeout. But a SuperNode asks for work only when it has none: whatever was given to it before, and was not answered, is
+lost.
+
+Delete when: a SuperLink gives a message again until its node has confirmed that it has it, so that
+``tests/deployment/test_lost_message.py`` passes without this.
 """
 
 from typing import Any, cast
