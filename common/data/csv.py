@@ -78,7 +78,7 @@ def _parse(content: bytes, source: str) -> Any:
 
 def _header(content: bytes, source: str) -> list[str]:
     """The columns' names as they stand in the first line; raises InputError where they cannot be names."""
-    lines = (line for line in io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="") if line.strip())
+    lines = (line for line in io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="") if line.strip("\r\n"))
     try:
         names = next(csv.reader(lines, strict=True))
     except (csv.Error, StopIteration) as error:
