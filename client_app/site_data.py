@@ -116,7 +116,7 @@ def _read(path: str, options: ReadOptions, modified: int, size: int) -> Dataset:
 
 
 def _truth(site: Site, dataset: Dataset, classes: tuple[str, ...]) -> NDArray[np.int64]:
-    from common.data.write import read_truth
+    from common.data.truth import read_truth
 
     assert site.truth is not None
     known = read_truth(site.truth)

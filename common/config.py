@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, SerializeAsAny, ValidationError, field_validator
 
+from common.data.kind_registry import find_kind
 from common.errors import InputError, nearest
 from common.methods.registry import METHODS, get_method
 from common.settings import Options, kebab
@@ -86,7 +87,7 @@ class RunConfig(Options):
     tensorboard: bool = True
     out: str = Field("", description="folder of the run's files")
 
-    kind: str = Field("", pattern="^(|images|vectors|graph)$", description="found in the data")
+    kind: str = Field("", description="found in the data")
     sample_shape: tuple[int, ...] = Field((), description="found in the data: shape of one sample")
     classes: tuple[str, ...] = Field((), description="simulation only: all true classes, seen ones first")
 
@@ -103,6 +104,11 @@ class RunConfig(Options):
     @classmethod
     def _split_numbers(cls, value: Any) -> Any:
         return tuple(part for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, value: str) -> str:
+        return find_kind(value).name if value else value
 
     @property
     def training_sites(self) -> int:

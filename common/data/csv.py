@@ -14,9 +14,10 @@ from common.errors import InputError
 
 
 def read_csv(path: Path, options: ReadOptions) -> Dataset:
-    """The vectors of a ``.csv`` or ``.csv.gz`` file; raises InputError for a file that cannot be used."""
+    """The samples of a ``.csv`` or ``.csv.gz`` file; raises InputError for a file that cannot be used."""
     source = str(path)
     table = _parse(_content(path), source)
+    options = options.for_columns(table.column_names)
     for place, name in enumerate(table.column_names):
         if name == "id":
             continue

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from common.data.kind_registry import own_models
 from common.errors import InputError, nearest
 
 if TYPE_CHECKING:
     from common.config import RunConfig
 
-OWN_MODELS = ("auto", "convnet", "adapter")
 HUB = "hf:"
 FOLDER_OF_BACKBONES = "FEDLPA_BACKBONES"
 """Environment variable: a folder in which a backbone is looked up by the last part of its name first."""
@@ -77,12 +77,13 @@ def is_pretrained(model: str) -> bool:
     Raises:
         InputError: it is neither.
     """
-    if model in OWN_MODELS:
+    own = own_models()
+    if model in own:
         return False
     if model.startswith(HUB) or "/" in model or os.sep in model or Path(model).is_dir():
         return True
     raise InputError(
-        f"unknown model '{model}'; {nearest(model, OWN_MODELS)} A pretrained backbone is given as a folder or as "
+        f"unknown model '{model}'; {nearest(model, own)} A pretrained backbone is given as a folder or as "
         f"{HUB}<name on the hub>."
     )
 

@@ -15,10 +15,7 @@ from client_app.outcome import name_labelled
 from common.discovery.catalogue import category_labels, number_by_size
 from common.discovery.similarity import centred
 from common.methods.local_infomap import options_of
-from common.models import build_network
-from common.models.adapter import standardise
-from common.models.convnet import images_to_input
-from common.models.pretrained import is_pretrained
+from common.models import raw_inputs
 from common.run.predictions import FILE, write_predictions
 from common.wire.records import TRUTH
 
@@ -27,15 +24,7 @@ def run_round(task: Task) -> Answer:
     """Discover on the inputs, write the site's predictions, answer with scalars."""
     options, data = options_of(task.config), task.data
     started = time.perf_counter()
-    x = data.x
-    if task.config.kind == "vectors":
-        wide = x.double()
-        prepared = standardise(x, wide.mean(dim=0), (wide**2).mean(dim=0))
-    elif is_pretrained(task.config.model):
-        prepared = build_network(task.config, 0).neighbour_input(x)
-    else:
-        prepared = images_to_input(x).flatten(1)
-    z_ND = torch.nn.functional.normalize(prepared, dim=1)
+    z_ND = torch.nn.functional.normalize(raw_inputs(task.config, data.x), dim=1)
     centre_D = z_ND.mean(dim=0)
     own = calibrate(z_ND, data.labels, centre_D, options, seed=task.config.seed)
     concepts, resolution = discover(
