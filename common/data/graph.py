@@ -1,4 +1,4 @@
-"""Graphs as ``.npz`` files in the form of the graph-benchmark files (DESIGN 2): reading, checking, writing."""
+"""Graphs as ``.npz`` files in the form of the graph-benchmark files: reading, checking, writing."""
 
 import zipfile
 from collections.abc import Mapping
@@ -63,6 +63,16 @@ def read_graph(path: Path) -> Graph:
         if (labels[mask] < 0).any():
             raise InputError(f"{path}: {name} holds nodes without a label; unset it where labels is -1.")
     return Graph(x, undirected(source, target, n), labels, names, ids, str(path), masks)
+
+
+def check_trainable(graph: Graph) -> None:
+    """Raise InputError where a site would have no node to train on."""
+    if not (graph.labels >= 0).any():
+        raise InputError(f"{graph.source} holds no label; a site needs labelled nodes to train on.")
+    if TRAIN in graph.masks and not graph.masks[TRAIN].any():
+        raise InputError(
+            f"{graph.source}: {TRAIN} marks no node; mark the labelled nodes to train on, or leave it out."
+        )
 
 
 def write_graph(graph: Graph, path: Path) -> None:

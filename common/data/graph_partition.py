@@ -1,4 +1,4 @@
-"""A graph cut into the subgraphs of N clients and one held-out institution, for simulations (METHODS 2.5).
+"""A graph cut into the subgraphs of N clients and one held-out institution, for simulations.
 
 As a folder: ``client0.npz`` ... ``clientN.npz``, the last one held out, and ``meta.json``.
 """
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from common.data.folder import build_folder
 from common.data.graph import Graph, features_of, read_arrays, save_arrays, undirected
+from common.data.kinds.vectors import VECTORS
 from common.errors import InputError
 from common.files import write_json
 
@@ -177,7 +178,7 @@ def partition_names(folder: Path, classes: int) -> tuple[str, ...]:
 
 def is_table(folder: Path) -> bool:
     """Whether the partition was made from a table, whose columns need one scale."""
-    return _read_meta(folder).get("kind") == "vectors"
+    return _read_meta(folder).get("kind") == VECTORS.name
 
 
 def _read_meta(folder: Path) -> dict[str, Any]:
