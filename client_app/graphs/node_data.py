@@ -14,9 +14,10 @@ from client_app.site import Site
 from client_app.site_data import SiteData, load_samples
 from common.config import RunConfig
 from common.data.graph import TRAIN, VALIDATION, Graph, check_trainable, read_graph
-from common.data.graph_partition import SHARES, ClientGraph, read_client
+from common.data.graph_partition import SHARES, ClientGraph
 from common.data.kinds.graphs import GRAPHS, is_graph
 from common.data.kinds.vectors import VECTORS
+from common.data.partition_files import read_client
 from common.errors import InputError, nearest
 from common.methods.graph_common import graph_options
 

@@ -4,13 +4,16 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
 from common.files import write_atomically
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 TRAIN, VALIDATION = "train_mask", "val_mask"
 """Optional arrays of a graph file, bool [n]: which labelled nodes train, and which are kept to choose by."""
@@ -82,16 +85,9 @@ def write_graph(graph: Graph, path: Path) -> None:
     n = len(graph)
     ones = np.ones(graph.edges.shape[1], dtype=np.float32)
     adjacency = sp.csr_matrix((ones, (graph.edges[0], graph.edges[1])), shape=(n, n))
-    attributes = sp.csr_matrix(graph.x)
-    arrays: dict[str, Any] = {
-        "adj_data": adjacency.data,
-        "adj_indices": adjacency.indices,
-        "adj_indptr": adjacency.indptr,
-        "adj_shape": np.array(adjacency.shape, dtype=np.int64),
-        "attr_data": attributes.data,
-        "attr_indices": attributes.indices,
-        "attr_indptr": attributes.indptr,
-        "attr_shape": np.array(attributes.shape, dtype=np.int64),
+    arrays: dict[str, NDArray[Any]] = {
+        **csr_parts("adj_", adjacency),
+        **csr_parts("attr_", sp.csr_matrix(graph.x)),
         "labels": graph.labels,
         "class_names": np.array(graph.class_names, dtype=np.str_),
         "node_names": np.array(graph.ids, dtype=np.str_),
@@ -100,7 +96,17 @@ def write_graph(graph: Graph, path: Path) -> None:
     save_arrays(path, arrays)
 
 
-def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+def csr_parts(prefix: str, matrix: "sp.csr_matrix") -> dict[str, NDArray[Any]]:
+    """The arrays that a file holds of a sparse matrix."""
+    return {
+        f"{prefix}data": matrix.data,
+        f"{prefix}indices": matrix.indices,
+        f"{prefix}indptr": matrix.indptr,
+        f"{prefix}shape": np.array(matrix.shape, dtype=np.int64),
+    }
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write named arrays as a compressed ``.npz``, atomically."""
 
     def write(temporary: Path) -> None:

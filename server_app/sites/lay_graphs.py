@@ -9,17 +9,10 @@ import numpy as np
 from common.config import RunConfig
 from common.data.folder import build_folder
 from common.data.graph import TRAIN, VALIDATION, Graph, read_graph, write_graph
-from common.data.graph_partition import (
-    ClientGraph,
-    is_table,
-    partition_graph,
-    partition_names,
-    read_partition,
-    write_client,
-    write_partition,
-)
+from common.data.graph_partition import ClientGraph, partition_graph
 from common.data.kinds.graphs import GRAPHS, is_graph
 from common.data.kinds.vectors import VECTORS
+from common.data.partition_files import is_table, partition_names, read_partition, write_client, write_partition
 from common.errors import InputError
 from common.methods.graph_common import graph_options
 from common.methods.registry import get_method
