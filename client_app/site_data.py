@@ -103,7 +103,7 @@ def _read(path: str, options: ReadOptions, modified: int, size: int) -> Dataset:
 
 
 def _truth(site: SimulatedSite, dataset: Dataset, classes: tuple[str, ...]) -> NDArray[np.int64] | None:
-    from common.data.write import read_truth
+    from common.data.truth import read_truth
 
     if not site.truth.exists():
         return None

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
+from common.data.kind_registry import find_kind
 from common.errors import InputError, nearest
 
 
@@ -130,7 +131,7 @@ class RunConfig(SiteOptions, Generic[O_co]):
     tensorboard: bool = True
     out: str = Field("", description="folder of the run's files")
 
-    kind: str = Field("", pattern="^(|images|vectors|graph)$", description="found in the data")
+    kind: str = Field("", description="found in the data")
     sample_shape: tuple[int, ...] = Field((), description="found in the data: shape of one sample")
     classes: Annotated[tuple[str, ...], SIMULATION] = Field(
         (), description="simulation only: all true classes, seen ones first"
@@ -149,6 +150,11 @@ class RunConfig(SiteOptions, Generic[O_co]):
     @classmethod
     def _split_numbers(cls, value: object) -> object:
         return tuple(part for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, value: str) -> str:
+        return find_kind(value).name if value else value
 
     def flat(self) -> dict[str, Any]:
         """All settings under flat kebab-case keys, as JSON values: what ``config.json`` holds."""

@@ -158,7 +158,8 @@ def check(
     from rich.console import Console
 
     from common.errors import InputError
-    from fedlpa.data_check import check_data, render
+    from fedlpa.data_check import check_data
+    from fedlpa.data_report import render
 
     report = check_data(path, _read_options(settings))
     if json:

@@ -78,7 +78,7 @@ def weights_record(task: Task[Options], network: Network) -> dict[str, dict[str,
 
 def measure_input(network: Network, x: Tensor) -> None:
     """Set the input moments to this site's own; the server averages them into the federation's."""
-    if network.vectors:
+    if network.standardises:
         network.input_mean.copy_(x.double().mean(dim=0))
         network.input_square.copy_((x.double() ** 2).mean(dim=0))
 
@@ -100,6 +100,6 @@ def _input_key(network: Network, config: AnyConfig) -> str:
     """Neighbours of vectors depend on the federation's input moments, which settle after round 1."""
     if config.backbone_hash:
         return f"{config.backbone_hash}/{config.backbone_image_size}"
-    if not network.vectors:
-        return "images"
+    if not network.standardises:
+        return config.kind
     return f"{float(network.input_mean.double().sum()):.6g}/{float(network.input_square.double().sum()):.6g}"

@@ -1,5 +1,6 @@
 """What both sides must agree on for all category-discovery methods: records, scalars, the grid of resolutions."""
 
+from common.data.kind_registry import is_standardised
 from common.methods.option_groups import TrainingOptions
 from common.methods.plan import RoundPlan, plan_training
 from common.place import Place, Simulation
@@ -76,7 +77,7 @@ def truth_records(config: AnyConfig, place: Place, *, at_delivery: bool = True) 
 
 
 def plan_of_training(config: AnyConfig, number: int) -> RoundPlan:
-    """Preparation (vectors only), then training in every round but the last."""
+    """Preparation (of kinds that are standardised over the federation), then training in every round but the last."""
     assert isinstance(config.options, TrainingOptions)
     rate = config.options.learning_rate
-    return plan_training(number, config.rounds, prepare=config.kind == "vectors", learning_rate=rate)
+    return plan_training(number, config.rounds, prepare=is_standardised(config.kind), learning_rate=rate)

@@ -5,6 +5,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field
 
+from common.data.kinds.vectors import VECTORS
 from common.methods.method_spec import MethodSpec
 from common.methods.plan import RoundPlan
 from common.place import Place, Simulation
@@ -12,8 +13,7 @@ from common.settings import SIMULATION, AnyConfig, Options, RunConfig
 from common.wire.contract import ArraySpec, Contract, Record, ScalarSpec
 from common.wire.records import COUNT, LOSS, MOST, SECONDS, TRUTH, UNIT, WEIGHTS
 
-KIND = "graph"
-TABLE = "vectors"
+TABLE = VECTORS.name
 """The kind of a run on tables: rows become a graph at the site, columns are standardised over the federation."""
 COLUMNS = ("validation", "seen", "unseen_node", "missing_class", "new_client")
 """What a model is scored on (METHODS 2.5); the first chooses, the others judge."""

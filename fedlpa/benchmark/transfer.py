@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.dataset import Dataset
+from common.data.parquet import write_dataset
 from common.data.read import read_dataset
-from common.data.write import read_truth, write_dataset
+from common.data.truth import read_truth
 from common.discovery.scores import count_matrix, match
 from common.run.predictions import FILE
 from fedlpa.predict import predict

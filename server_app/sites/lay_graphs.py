@@ -8,17 +8,12 @@ import numpy as np
 
 from common.data.folder import build_folder
 from common.data.graph import TRAIN, VALIDATION, Graph, read_graph, write_graph
-from common.data.graph_partition import (
-    ClientGraph,
-    is_table,
-    partition_graph,
-    partition_names,
-    read_partition,
-    write_client,
-    write_partition,
-)
+from common.data.graph_partition import ClientGraph, partition_graph
+from common.data.kinds.graphs import GRAPHS, is_graph
+from common.data.kinds.vectors import VECTORS
+from common.data.partition_files import is_table, partition_names, read_partition, write_client, write_partition
 from common.errors import InputError
-from common.methods.graph_common import KIND, TABLE, G
+from common.methods.graph_common import G
 from common.methods.registry import get_method
 from common.place import Simulation
 from common.privacy.accountant import check_noise
@@ -88,20 +83,20 @@ Made = tuple[tuple[ClientGraph, ...], tuple[str, ...], str]
 
 def _given(folder: Path) -> Made:
     parts = read_partition(folder)
-    return parts, partition_names(folder, parts[0].classes), TABLE if is_table(folder) else KIND
+    return parts, partition_names(folder, parts[0].classes), VECTORS.name if is_table(folder) else GRAPHS.name
 
 
 def _made(config: RunConfig[G]) -> Made:
     path = Path(config.data)
-    if path.suffix == ".npz":
+    if is_graph(path):
         graph = read_graph(path)
-        return partition_graph(graph, config.clients, config.seed), graph.class_names, KIND
+        return partition_graph(graph, config.clients, config.seed), graph.class_names, GRAPHS.name
     from common.data.read import ReadOptions, read_dataset
     from common.data.table_graph import cut_table
 
     dataset = read_dataset(config.data, ReadOptions(label_column=config.label_column, rows=config.rows))
     k = config.options.knn
-    return *cut_table(dataset, config.clients, config.alpha, config.seed, k), TABLE
+    return *cut_table(dataset, config.clients, config.alpha, config.seed, k), VECTORS.name
 
 
 def _lay_out(parts: tuple[ClientGraph, ...], names: tuple[str, ...], folder: Path) -> None:

@@ -91,7 +91,7 @@ def run_round(task: Task[FedLPAOptions]) -> Answer:
 
 def _never_prepared(network: Network) -> bool:
     """A run too short for a preparation round: the site standardises by itself."""
-    return network.vectors and not network.input_mean.any() and bool((network.input_square == 1).all())
+    return network.standardises and not network.input_mean.any() and bool((network.input_square == 1).all())
 
 
 def _centre(options: FedLPAOptions, network: Network, own_mean_D: Tensor) -> Tensor:

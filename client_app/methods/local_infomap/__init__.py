@@ -15,25 +15,14 @@ from client_app.outcome import conclude
 from common.discovery.catalogue import number_by_size
 from common.discovery.similarity import centred
 from common.methods.local_infomap import LocalInfomapOptions
-from common.models import build_network
-from common.models.adapter import standardise
-from common.models.convnet import images_to_input
-from common.models.pretrained import is_pretrained
+from common.models import raw_inputs
 
 
 def run_round(task: Task[LocalInfomapOptions]) -> Answer:
     """Discover on the inputs, write the site's predictions, answer with scalars."""
     options, data = task.config.options, task.data
     started = time.perf_counter()
-    x = data.x
-    if task.config.kind == "vectors":
-        wide = x.double()
-        prepared = standardise(x, wide.mean(dim=0), (wide**2).mean(dim=0))
-    elif is_pretrained(task.config.model):
-        prepared = build_network(task.config, 0).neighbour_input(x)
-    else:
-        prepared = images_to_input(x).flatten(1)
-    z_ND = torch.nn.functional.normalize(prepared, dim=1)
+    z_ND = torch.nn.functional.normalize(raw_inputs(task.config, data.x), dim=1)
     centre_D = z_ND.mean(dim=0)
     own = calibrate(z_ND, data.labels, centre_D, options, seed=task.config.seed)
     concepts, resolution = discover(

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from pydantic import Field
 
+from common.data.kind_registry import is_standardised
 from common.methods.discovery_common import COMMON_METRICS, catalogue_record, truth_records, weights_record
 from common.methods.fedlpa.statistics_record import statistics_record
 from common.methods.method_spec import MethodSpec
@@ -65,7 +66,7 @@ def plan(config: RunConfig[FedLPAOptions], number: int) -> RoundPlan:
     found = plan_round(
         number,
         closing,
-        prepare=config.kind == "vectors",
+        prepare=is_standardised(config.kind),
         warmup_rounds=options.warmup_rounds,
         rediscover_every=options.rediscover_every,
         learning_rate=options.learning_rate,

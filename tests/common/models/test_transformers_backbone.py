@@ -12,7 +12,8 @@ from common.config import make_config
 from common.errors import InputError
 from common.methods.registry import get_method
 from common.models import all_features, build_network, feature_width, restore_network, travelling, with_backbone
-from common.models.pretrained import FOLDER_OF_BACKBONES, load_backbone
+from common.models.backbone_files import FOLDER_OF_BACKBONES
+from common.models.pretrained import load_backbone
 from common.run.model_files import Model, load_model, save_model
 from common.wire.records import WEIGHTS
 
