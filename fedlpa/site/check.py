@@ -12,7 +12,7 @@ from common.errors import InputError
 from common.methods.fedlog.slots import GROUPS, SLOTS
 from common.methods.registry import get_method
 from common.toml_file import read_toml
-from fedlpa.flower.bundle import installed_hash
+from fedlpa.flower.pin import installed_hash
 from fedlpa.site.approval import HOW
 from fedlpa.site.connection import Finding, check_connection
 
