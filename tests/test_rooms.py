@@ -73,6 +73,28 @@ def test_the_seam_is_seen() -> None:
     assert not any(is_flower_internal(name) for name in imported(allowed))
 
 
+def test_what_runs_at_a_site_imports_only_what_a_site_has_pinned() -> None:
+    """So that no path through the code, however rare, leads out of the pin."""
+    from fedlpa.flower.pin import is_pinned
+
+    def file_of(name: str) -> str:
+        while name:
+            for path in (f"{name.replace('.', '/')}.py", f"{name.replace('.', '/')}/__init__.py"):
+                if (ROOT / path).is_file():
+                    return path
+            name = name.rpartition(".")[0]
+        raise AssertionError(name)
+
+    found = [
+        f"{path}: {name}"
+        for path, source in modules()
+        if is_pinned(path)
+        for name in imported(source)
+        if name.split(".")[0] in PACKAGES and not is_pinned(file_of(name))
+    ]
+    assert not found
+
+
 def test_every_patch_says_why_it_is_there_and_when_it_goes() -> None:
     patches = [path for path, _ in modules() if path.startswith("fedlpa/flower/patches/") and "__init__" not in path]
     assert len(patches) >= 3

@@ -13,7 +13,7 @@ from common.files import write_text
 from common.settings import AnyConfig
 from fedlpa.federation import templates
 from fedlpa.federation.certificates import write_authority, write_server_certificate, write_site_keys
-from fedlpa.flower.bundle import installed_hash
+from fedlpa.flower.pin import installed_hash
 
 HOST = r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
 

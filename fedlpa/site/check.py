@@ -13,7 +13,7 @@ from common.methods.registry import get_method
 from common.place import Deployment
 from common.settings import AnyConfig
 from common.toml_file import read_toml
-from fedlpa.flower.bundle import installed_hash
+from fedlpa.flower.pin import installed_hash
 from fedlpa.site.approval import HOW
 from fedlpa.site.connection import Finding, check_connection
 

@@ -8,8 +8,8 @@ from client_app.site_config import SiteConfig
 from common.errors import InputError, RunFailedError
 from common.files import write_atomically
 from common.locks import LockedError, hold_lock
-from fedlpa.flower.bundle import installed_hash
 from fedlpa.flower.patches.heartbeat_touch import ALIVE
+from fedlpa.flower.pin import installed_hash
 from fedlpa.flower.processes import flower_environment, free_port
 from fedlpa.flower.supernode import SECRET, supernode_arguments
 from fedlpa.flower.supervisor import Backoff, Child, Say, Supervisor

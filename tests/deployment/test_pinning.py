@@ -12,8 +12,9 @@ import pytest
 from federation import Federation, wait_for
 
 from fedlpa.federation.server_config import load_server_config
-from fedlpa.flower.bundle import _PYPROJECT, app_hash, build_bundle, bundle_hash, installed_files
+from fedlpa.flower.bundle import _PYPROJECT, build_bundle
 from fedlpa.flower.control import RunState, control, state, submit
+from fedlpa.flower.pin import app_hash, bundle_hash, installed_hash
 
 Files = dict[str, bytes]
 
@@ -126,7 +127,7 @@ def test_a_changed_installation_is_not_started(federation: Federation, tmp_path:
 
 
 def test_the_hash_does_not_depend_on_how_the_bundle_was_made() -> None:
-    assert bundle_hash(build_bundle()) == app_hash(installed_files())
+    assert bundle_hash(build_bundle()) == installed_hash()
 
 
 def test_an_unreadable_bundle_has_no_hash() -> None:
