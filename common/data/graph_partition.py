@@ -1,4 +1,4 @@
-"""A graph cut into the subgraphs of N clients and one held-out institution, for simulations (METHODS 2.5).
+"""A graph cut into subgraphs of N clients and one held-out institution (docs/evaluation.md#graph-partitions).
 
 As a folder: ``client0.npz`` ... ``clientN.npz``, the last one held out, and ``meta.json``.
 """

@@ -1,4 +1,4 @@
-"""What both sides must agree on for FedLoG as published (METHODS 2.1 to 2.4): options, rounds, what may leave."""
+"""What both sides must agree on for FedLoG as published: options, rounds, wire (docs/fedlog.md#the-published-form)."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What both sides must agree on for FedLPA (METHODS 1): options, rounds, and what may leave a site."""
+"""What both sides must agree on for FedLPA (docs/method.md): options, rounds, and what may leave a site."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ ROUNDS = 30
 
 
 class FedLPAOptions(TrainingOptions, PhaseOptions, DiscoveryOptions, AlignmentOptions):
-    """Settings of FedLPA; the defaults are the recipe of METHODS 1.8, the paper's forms are switches."""
+    """Settings of FedLPA; the paper's forms are switches (docs/method.md#recipe)."""
 
     rediscover_every: int = Field(5, ge=1, description="R: rounds between discoveries")
     share_categories: bool = Field(

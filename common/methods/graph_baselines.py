@@ -1,4 +1,4 @@
-"""Graph baselines (METHODS 2.5): each site alone, FedAvg and FedProx of the same GraphSAGE."""
+"""Graph baselines (docs/evaluation.md#graph-columns): each site alone, FedAvg and FedProx of the same GraphSAGE."""
 
 from typing import TYPE_CHECKING
 

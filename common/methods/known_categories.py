@@ -1,4 +1,4 @@
-"""K for the methods that must be told it (METHODS 1.7)."""
+"""K for the methods that must be told it (docs/evaluation.md#baselines)."""
 
 from typing import TYPE_CHECKING
 

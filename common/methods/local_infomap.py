@@ -1,4 +1,4 @@
-"""Baseline ``local-infomap`` (METHODS 1.7): no federation, no training; each site clusters its own inputs."""
+"""Baseline ``local-infomap`` (docs/evaluation.md#baselines): each site clusters its own inputs; nothing is trained."""
 
 from typing import TYPE_CHECKING
 

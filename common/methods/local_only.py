@@ -1,4 +1,4 @@
-"""Baseline ``local-only`` (METHODS 1.7): FedLPA's discovery and training at every site, with no exchange at all."""
+"""Baseline ``local-only`` (docs/evaluation.md#baselines): FedLPA's discovery and training, no exchange."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The network of the discovery methods: backbone, projector and seen-class head (METHODS 1.1)."""
+"""The network of the discovery methods: backbone, projector and seen-class head (docs/method.md#network)."""
 
 import torch
 import torch.nn.functional as F

@@ -49,7 +49,7 @@ COMMON_METRICS = {
     "tiny-share": UNIT,
     "prior-drift": UNIT,
 }
-"""Scalars that a client may report, with their ranges; METHODS 1.6 and DESIGN's wire contract."""
+"""Scalars that a client may report, with their ranges (docs/contract.md; docs/evaluation.md#signs-of-health)."""
 
 CURVE_METRICS = ("calibration-curve", "calibration-labels")
 """Those by which sites borrow each other's calibration; of no use to methods that calibrate nothing together."""

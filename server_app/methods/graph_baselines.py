@@ -16,7 +16,7 @@ from server_app.method import Arrays, Outcome, Reply, Snapshot
 
 
 class GraphServer:
-    """The federation's weights; every site counts the same, however many nodes it has (METHODS 2.7)."""
+    """The federation's weights; every site counts the same, however many nodes it has (docs/fedlog.md#training)."""
 
     predictors: tuple[str, ...] = ()
 

@@ -1,4 +1,4 @@
-"""Results of the category-discovery methods (METHODS 1.6)."""
+"""Results of the category-discovery methods (docs/evaluation.md#discovery-scores)."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Results of the graph methods (METHODS 2.5)."""
+"""Results of the graph methods (docs/evaluation.md#graph-columns)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +26,6 @@ def delivery_scores(config: RunConfig, method: ServerMethod, replies: Mapping[st
 
 
 def final_scores(config: RunConfig, history: list[dict[str, Any]], delivered: dict[str, Any]) -> dict[str, Any]:
-    """``final`` of ``metrics.json``: the columns of METHODS 2.5, and the same by model, by site and by class."""
+    """``final`` of ``metrics.json``: columns (docs/evaluation.md#graph-columns), also by model, site and class."""
     nothing: dict[str, Any] = dict.fromkeys(COLUMNS)
     return {**nothing, **delivered, "categories": history[-1]["categories"]}

@@ -1,4 +1,4 @@
-"""FedLoG at an institution (METHODS 2): condense once, train on real nodes and everybody's slots, keep an own model."""
+"""FedLoG at an institution (docs/fedlog.md): condense once, train on real nodes and all slots, keep an own model."""
 
 from client_app.methods.fedlog.delivery import deliver
 from client_app.methods.fedlog.round import run_round
