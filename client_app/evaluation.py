@@ -1,4 +1,4 @@
-"""What a site can say about a model: against the truth in benchmarks, and without any truth (METHODS 1.6)."""
+"""What a site can say about a model: by the truth in benchmarks, and without (docs/evaluation.md#signs-of-health)."""
 
 import numpy as np
 from numpy.typing import NDArray

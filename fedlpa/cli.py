@@ -285,7 +285,7 @@ def _print_result(folder: Path, metrics: dict[str, Any]) -> None:
 
 
 def _print_graph_result(metrics: dict[str, Any], share: Any) -> None:
-    """The four accuracies of METHODS 2.5, for every model that was scored."""
+    """The four accuracies of docs/evaluation.md#graph-columns, for every model that was scored."""
     from rich.console import Console
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""``metrics.json``: what a run came to, in the form that other people's scripts read."""
+"""``metrics.json``: what a run came to, in the form that other people's scripts read (docs/files.md#metricsjson)."""
 
 from collections.abc import Sequence
 

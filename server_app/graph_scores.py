@@ -1,4 +1,4 @@
-"""Accuracies of graph methods from the sites' counts of right predictions (METHODS 2.5)."""
+"""Accuracies of graph methods from the sites' counts of right predictions (docs/evaluation.md#graph-columns)."""
 
 from collections.abc import Mapping
 from typing import Any

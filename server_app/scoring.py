@@ -1,4 +1,4 @@
-"""Scores of a round from the clients' count matrices; exact, and without per-sample labels (METHODS 1.6)."""
+"""Scores of a round, exact, from the clients' count matrices alone (docs/evaluation.md#discovery-scores)."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The whole of client-local category discovery, step by step (METHODS 1.3 with the recipe of 1.8)."""
+"""The whole of client-local category discovery, step by step (docs/method.md#discovery)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -39,7 +39,7 @@ def train(
 ) -> dict[str, float]:
     """Train ``network`` in place on one site's samples.
 
-    total = (1 - lambda)(InfoNCE + w_sd L_sd + eps L_lpa) + lambda (SupCon + CE), METHODS 1.4.
+    total = (1 - lambda)(InfoNCE + w_sd L_sd + eps L_lpa) + lambda (SupCon + CE); docs/method.md#local-training.
 
     Args:
         x: raw samples ``[n, ...]``; labels: int64 [n], -1 where unlabelled.

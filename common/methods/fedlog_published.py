@@ -1,4 +1,4 @@
-"""FedLoG as published: settings, rounds, and what may leave a site."""
+"""What both sides must agree on for FedLoG as published: options, rounds, wire (docs/fedlog.md#the-published-form)."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
-"""Baseline ``fedavg-gcd``: GCD's contrastive training averaged by FedAvg, then k-means with K known.
+"""Baseline ``fedavg-gcd`` (docs/evaluation.md#baselines): GCD's contrastive training by FedAvg, then k-means with K.
 
-Training: Vaze et al., CVPR 2022. Clustering in one shot: Dennis, Li, Smith, "Heterogeneity for the win" (k-FED),
-ICML 2021.
+Training: Vaze et al., arXiv 2201.02609. Clustering in one shot: Dennis, Li, Smith, "Heterogeneity for the win" (k-FED),
+arXiv 2103.00697.
 """
 
 from typing import Literal

@@ -16,7 +16,7 @@ from common.wire.records import COUNT, LOSS, MOST, SECONDS, TRUTH, UNIT, WEIGHTS
 TABLE = VECTORS.name
 """The kind of a run on tables: rows become a graph at the site, columns are standardised over the federation."""
 COLUMNS = ("validation", "seen", "unseen_node", "missing_class", "new_client")
-"""What a model is scored on (METHODS 2.5); the first chooses, the others judge."""
+"""What a model is scored on (docs/evaluation.md#graph-columns); the first chooses, the others judge."""
 
 GRAPH_METRICS: dict[str, ScalarSpec] = {
     "site": COUNT,

@@ -1,4 +1,4 @@
-"""K for the methods that must be told it."""
+"""K for the methods that must be told it (docs/evaluation.md#baselines)."""
 
 from common.errors import InputError
 from common.settings import AnyConfig

@@ -1,4 +1,4 @@
-"""Baseline ``local-infomap``: no federation, no training; each site clusters its own inputs."""
+"""Baseline ``local-infomap`` (docs/evaluation.md#baselines): each site clusters its own inputs; nothing is trained."""
 
 from common.methods.discovery_common import COMMON_METRICS, truth_records
 from common.methods.method_spec import MethodSpec

@@ -1,4 +1,4 @@
-"""Baseline ``local-only``: FedLPA's discovery and training at every site, with no exchange at all."""
+"""Baseline ``local-only`` (docs/evaluation.md#baselines): FedLPA's discovery and training, no exchange."""
 
 from pydantic import Field
 

@@ -1,4 +1,4 @@
-"""Baseline ``fedavg-simgcd``: SimGCD's parametric head, told K, averaged by FedAvg."""
+"""Baseline ``fedavg-simgcd`` (docs/evaluation.md#baselines): SimGCD's parametric head, told K, averaged by FedAvg."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""The files of a run (DESIGN 2): configuration, a line a round, the checkpoint, the final metrics."""
+"""The files of a run (docs/files.md#run-folder): configuration, a line a round, the checkpoint, the final metrics."""
 
 import os
 import secrets

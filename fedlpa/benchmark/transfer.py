@@ -1,4 +1,4 @@
-"""Federated evaluation (METHODS 1.9): a run's model at home, abroad, on missing categories, and at a newcomer.
+"""A run's model at home, abroad, on missing categories and at a newcomer (docs/evaluation.md#elsewhere).
 
 Categories are matched to true classes once, one to one, on what the federation's own sites predicted for their
 unlabelled samples; the same match judges everything else. Only unlabelled samples are scored.

@@ -1,4 +1,4 @@
-"""FedLoG at the server: average weights, and hand every site the union of all sites' slots once."""
+"""FedLoG at the server: average weights, hand every site the union of all slots once (docs/fedlog.md#slots)."""
 
 import logging
 from typing import Any

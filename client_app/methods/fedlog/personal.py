@@ -1,4 +1,4 @@
-"""FedLoG's predictions at a site: the averaged and the own model together, under a prior (METHODS 2.7)."""
+"""FedLoG's predictions at a site: averaged and own model, under a prior (docs/fedlog.md#node-predictions)."""
 
 import torch
 from torch import Tensor

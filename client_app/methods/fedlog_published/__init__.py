@@ -1,4 +1,4 @@
-"""FedLoG as published, at an institution (METHODS 2.1 to 2.4): branches, synthetic nodes, prompts, scaling."""
+"""FedLoG as published, at an institution: branches, prompts, scaling (docs/fedlog.md#the-published-form)."""
 
 from client_app.graphs.node_data import load_graph_data
 from client_app.method import ClientMethod

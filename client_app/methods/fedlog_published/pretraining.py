@@ -1,4 +1,4 @@
-"""Pre-training the embedder as a plain GraphSAGE with a linear head; validation chooses the epoch (METHODS 2.4)."""
+"""Pre-training the embedder as a plain GraphSAGE; validation chooses the epoch (docs/fedlog.md#pre-training)."""
 
 import copy
 

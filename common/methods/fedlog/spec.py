@@ -1,4 +1,4 @@
-"""FedLoG's settings, and what may leave a site."""
+"""What both sides must agree on for FedLoG (docs/fedlog.md): options, rounds, and what may leave a site."""
 
 from pydantic import Field
 
@@ -23,7 +23,7 @@ WANTED = "slots-wanted"
 
 
 class FedLoGOptions(GraphOptions):
-    """Settings of FedLoG; the defaults are the recipe of METHODS 2.7."""
+    """Settings of FedLoG; the defaults are the recipe of docs/fedlog.md#training."""
 
     share_slots: bool = Field(True, description="send condensed slots; false: each site trains with its own only")
     group_size: int = Field(10, ge=1, description="labelled nodes behind a slot, where the class has that many")

@@ -1,4 +1,4 @@
-"""FedLPA's settings, rounds, and what may leave a site."""
+"""What both sides must agree on for FedLPA (docs/method.md): options, rounds, and what may leave a site."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ CURVE = "curve"
 
 
 class FedLPAOptions(TrainingOptions, PhaseOptions, DiscoveryOptions, AlignmentOptions):
-    """Settings of FedLPA; the defaults are the recipe of METHODS 1.8, the paper's forms are switches."""
+    """Settings of FedLPA; the paper's forms are switches (docs/method.md#recipe)."""
 
     rediscover_every: int = Field(5, ge=1, description="R: rounds between discoveries")
     share_categories: bool = Field(

@@ -1,4 +1,4 @@
-"""FedLoG as published, at the server: FedAvg, the federation's nodes, each class's generator."""
+"""FedLoG as published: FedAvg, joined nodes, each class's generator (docs/fedlog.md#joining-at-the-server)."""
 
 from typing import Any
 

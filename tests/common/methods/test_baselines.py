@@ -1,4 +1,4 @@
-"""What the baselines' declarations allow: nothing more than METHODS 1.7 says."""
+"""What the baselines' declarations allow: nothing more than docs/evaluation.md#baselines says."""
 
 import pytest
 
