@@ -4,7 +4,6 @@ A line names what left (records, arrays, shapes, bytes, SHA-256, norm, metric va
 not kept. Cutting lines off the end leaves a valid, shorter chain: compare the last hash with a copy kept elsewhere.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -17,6 +16,7 @@ import numpy as np
 from flwr.app import ArrayRecord, Message, RecordDict
 
 from common.errors import RunFailedError
+from common.locks import lock
 from common.wire.contract import METRICS
 
 FILE = "audit.jsonl"
@@ -41,7 +41,7 @@ def append_message(folder: Path, run: int, round_number: int, incoming: Message,
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder / FILE, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        lock(handle, wait=True)
         _drop_half_line(handle)
         last = _last_line(handle)
         entry = {

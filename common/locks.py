@@ -11,6 +11,18 @@ class LockedError(Exception):
     """Another process holds the lock."""
 
 
+def lock(handle: int, *, wait: bool = False) -> None:
+    """Lock the open file of ``handle`` until it is closed.
+
+    Args:
+        wait: for whoever holds it; otherwise it is refused.
+
+    Raises:
+        OSError: another process holds it.
+    """
+    fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+
+
 @contextmanager
 def hold_lock(path: Path, *, wait: bool = False, mode: int = 0o644) -> Iterator[None]:
     """Hold the lock on ``path``, a file of its own, while the block runs.
@@ -24,7 +36,7 @@ def hold_lock(path: Path, *, wait: bool = False, mode: int = 0o644) -> Iterator[
     handle = os.open(path, os.O_RDWR | os.O_CREAT, mode)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            lock(handle, wait=wait)
         except OSError:
             raise LockedError(str(path)) from None
         yield

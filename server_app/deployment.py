@@ -1,9 +1,5 @@
 """A run on real sites: the ServerApp's side of ``fedlpa run``, which talks to it through the run's folder."""
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from flwr.serverapp import Grid
@@ -11,14 +7,15 @@ from flwr.serverapp import Grid
 from common.config import load_config
 from common.errors import InputError, RunFailedError
 from common.files import write_json
+from common.locks import hold_lock, is_locked
+from common.place import Deployment
 from common.run.run_files import RunFiles
+from server_app.run import run
 
 FAILED = "failed.json"
 """Why the round loop gave up. Without it, a run that ended early died, and may be tried again."""
 STATUS = "status.json"
 """What the run is waiting for, in one sentence."""
-
-
 LOCK = ".run.lock"
 
 
@@ -28,17 +25,16 @@ def run_deployed(grid: Grid, folder: Path) -> None:
     Raises:
         InputError, RunFailedError: it cannot go on; ``failed.json`` says so too.
     """
-    from server_app.app import run
-
     files = RunFiles(folder)
     try:
-        with _alone(folder):
+        # A ServerApp that the SuperLink has given up on may live on for a moment: wait until it is gone.
+        with hold_lock(folder / LOCK, wait=True):
             run(
                 grid,
                 load_config(files.config),
                 files,
-                lambda record: None,
-                simulated=False,
+                Deployment(),
+                watch=lambda record: None,
                 say=lambda sentence: write_json(folder / STATUS, {"message": sentence}),
             )
     except (InputError, RunFailedError) as error:
@@ -48,23 +44,5 @@ def run_deployed(grid: Grid, folder: Path) -> None:
 
 
 def is_running(folder: Path) -> bool:
-    """Whether a ServerApp works on ``folder`` at this moment; the kernel forgets its lock when it dies."""
-    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(handle)
-    return False
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """A ServerApp that the SuperLink has given up on may live on for a moment: wait until it is gone."""
-    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+    """Whether a ServerApp works on ``folder`` at this moment."""
+    return is_locked(folder / LOCK)

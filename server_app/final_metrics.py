@@ -1,22 +1,23 @@
-"""``metrics.json``: what a run came to, in the form that other people's scripts read."""
+"""``metrics.json``: what a run came to, in the form that other people's scripts read (docs/files.md#metricsjson)."""
 
 from collections.abc import Sequence
 
-from common.config import RunConfig
-from common.methods.registry import get_method, load_hook
+from common.place import Place, Simulation
 from common.privacy.accountant import privacy_reached
-from common.run.metrics import Final, RunMetrics, RunSeconds, Wire
+from common.run.metrics import DiscoveryFinal, GraphFinal, RunMetrics, RunSeconds, Wire
 from common.run.record import RoundRecord
+from common.settings import AnyConfig
 
 
 def final_metrics(
-    config: RunConfig,
+    config: AnyConfig,
+    place: Place,
     history: Sequence[RoundRecord],
-    delivered: Final | None,
+    final: DiscoveryFinal | GraphFinal,
     model_bytes: int,
     total_seconds: float,
 ) -> RunMetrics:
-    """The final metrics: the last round's model, no selection; ``final`` as the method's results module says."""
+    """What the rounds add up to, beside the ``final`` scores that the method's server makes of them."""
     asked = [record.clients.asked or 0 for record in history]
     answered = sum(record.clients.answered or 0 for record in history)
     up = sum(record.bytes.up or 0 for record in history)
@@ -24,11 +25,11 @@ def final_metrics(
     return RunMetrics(
         method=config.method,
         data=config.data,
-        clients=config.clients if config.data else max(asked),
+        clients=config.clients if isinstance(place, Simulation) else max(asked),
         alpha=config.alpha,
         seed=config.seed,
         rounds=len(history),
-        final=load_hook(get_method(config.method).results).final_scores(config, history, delivered),
+        final=final,
         privacy=privacy_reached(config, len(history)),
         wire=Wire(
             up_bytes_per_client_round=round(up / max(1, answered)),

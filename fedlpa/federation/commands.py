@@ -84,6 +84,7 @@ def start_server(config: Annotated[Path, typer.Option(help="server.toml")]) -> N
     """Run the server until it is stopped; it is started again when it dies."""
     from fedlpa.federation.server import serve
     from fedlpa.federation.server_config import load_server_config
+    from fedlpa.flower.supervisor import print_line
 
     serve(load_server_config(config), print_line)
 
@@ -119,10 +120,3 @@ def run(
         print(f"privacy: {sentence}")
     print(f"seen-class accuracy: {'-' if accuracy is None else f'{accuracy:.1%}'}; categories: {found or '-'}")
     print(f"report: {out / 'report.html'}")
-
-
-def print_line(sentence: str) -> None:
-    """A line of a process that runs for days: with the time, flushed."""
-    from datetime import datetime
-
-    print(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S} {sentence}", flush=True)

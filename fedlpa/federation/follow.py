@@ -1,28 +1,26 @@
 """``fedlpa run``: submit the application to the SuperLink, follow the run's files, and go on after failures."""
 
-import fcntl
 import json
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common.config import RunConfig
 from common.errors import InputError, RunFailedError
 from common.files import write_json
+from common.locks import LockedError, hold_lock
 from common.run.record import RoundRecord, Watch
 from common.run.run_files import RunFiles
+from common.settings import AnyConfig
 from fedlpa.federation.server_config import ServerConfig
 from fedlpa.flower.bundle import build_bundle
 from fedlpa.flower.control import NoServerError, RunState, control, state, stop, submit
-from fedlpa.flower.processes import Backoff
+from fedlpa.flower.supervisor import Backoff, Say
 from fedlpa.liveness import FILE, is_well
 from server_app.deployment import FAILED, STATUS, is_running
 
-Say = Callable[[str], None]
 FLOWER_RUN = "flower-run.json"
 POLL = 1.0
 """Seconds between two looks at the run."""
@@ -33,7 +31,7 @@ PATIENCE = 120.0
 
 
 def run_federation(
-    config: RunConfig,
+    config: AnyConfig,
     server: ServerConfig,
     *,
     overwrite: bool = False,
@@ -221,12 +219,8 @@ def _ignore(_: Any) -> None:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """One ``fedlpa run`` a folder."""
-    handle = os.open(folder / ".follow.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"another 'fedlpa run' works on {folder}; wait for it, or choose another --out.") from None
-        yield
-    finally:
-        os.close(handle)
+        with hold_lock(folder / ".follow.lock"):
+            yield
+    except LockedError:
+        raise InputError(f"another 'fedlpa run' works on {folder}; wait for it, or choose another --out.") from None

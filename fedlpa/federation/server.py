@@ -1,20 +1,16 @@
 """``fedlpa server start``: a SuperLink that is kept alive, and a list of sites that follows the folder of keys."""
 
-import signal
 import socket
-import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from common.errors import InputError, RunFailedError
 from fedlpa.federation.server_config import ServerConfig
 from fedlpa.flower.control import NoServerError, control, nodes, read_public_key, register, unregister
-from fedlpa.flower.processes import Backoff, flower_environment, last_words, start, stop
+from fedlpa.flower.processes import flower_environment
+from fedlpa.flower.superlink import superlink_arguments
+from fedlpa.flower.supervisor import Backoff, Child, Say, Supervisor
 from fedlpa.liveness import FILE, touch
 
-Say = Callable[[str], None]
 LOG = "server.log"
 LOOK_EVERY = 3.0
 """Seconds between two looks at the SuperLink and the folder of keys."""
@@ -27,74 +23,53 @@ def serve(config: ServerConfig, say: Say) -> None:
         InputError: a file or a port of the configuration will not do.
     """
     check_server(config)
-    stopping: list[int] = []
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        stopping.append(number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
+    supervisor = Supervisor(say)
     for folder in (config.state, config.database.parent):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    backoff = Backoff()
-    child: subprocess.Popen[bytes] | None = None
-    ready = False
+    link = _Link(config, supervisor)
     try:
-        while not stopping:
-            if child is None:
-                child, ready = start_superlink(config), False
-            elif child.poll() is not None:
-                pause = backoff.next()
-                told = last_words(config.state / LOG, child.returncode)
-                say(f"the SuperLink ended ({told}); starting it again in {pause:g} s")
-                _sleep(pause, stopping)
-                child = None
-                continue
-            try:
-                changes = follow_keys(config)
-                touch(config.state)
-                if not ready:
-                    ready = True
-                    say(f"ready: sites connect to port {config.port}, runs are submitted on {config.control}")
-                for change in changes:
-                    say(change)
-            except NoServerError:
-                pass
-            except RunFailedError as error:
-                say(str(error))
-            _sleep(LOOK_EVERY if ready else 0.5, stopping)
+        supervisor.run(link.look)
     finally:
-        stop(child)
+        link.child.stop()
         (config.state / FILE).unlink(missing_ok=True)
         say("stopped")
 
 
-def start_superlink(config: ServerConfig) -> "subprocess.Popen[bytes]":
-    """Start the SuperLink process."""
-    return start(
-        "fedlpa.flower.child",
-        ["flower-superlink", *superlink_arguments(config)],
-        config.state / LOG,
-        {**flower_environment(config.state / "flower"), "FLWR_LOG_LEVEL": "WARNING"},
-    )
+class _Link:
+    """The SuperLink; ``ready`` once it has answered."""
 
+    def __init__(self, config: ServerConfig, supervisor: Supervisor) -> None:
+        self.config, self.supervisor, self.say = config, supervisor, supervisor.say
+        environment = {**flower_environment(config.state / "flower"), "FLWR_LOG_LEVEL": "WARNING"}
+        self.child = Child("fedlpa.flower.superlink", config.state / LOG, environment)
+        self.backoff, self.ready = Backoff(), False
 
-def superlink_arguments(config: ServerConfig) -> list[str]:
-    """What ``flower-superlink`` is started with."""
-    arguments = [
-        *("--ssl-ca-certfile", str(config.ca)),
-        *("--ssl-certfile", str(config.certificate)),
-        *("--ssl-keyfile", str(config.key)),
-        "--enable-supernode-auth",
-        *("--fleet-api-address", f"{_bracketed(config.host)}:{config.port}"),
-        *("--host", "127.0.0.1"),
-        *("--port", str(config.control_port)),
-        *("--database", str(config.database)),
-        "--disable-runtime-dependency-installation",
-    ]
-    if config.health_port is not None:
-        arguments += ["--health-server-address", f"127.0.0.1:{config.health_port}"]
-    return arguments
+    def look(self) -> float:
+        """See to it that it runs and knows the sites; returns when to look again."""
+        if not self.child.runs:
+            if self.child.status is not None:
+                why = f"the SuperLink ended ({self.child.last_words()}); starting it again"
+                self.supervisor.wait(self.backoff, why)
+            if self.supervisor.stopping:
+                return 0.0
+            self.child.start(superlink_arguments(self.config))
+            self.ready = False
+        try:
+            self._follow_keys()
+        except NoServerError:
+            pass
+        except RunFailedError as error:
+            self.say(str(error))
+        return LOOK_EVERY if self.ready else 0.5
+
+    def _follow_keys(self) -> None:
+        changes = follow_keys(self.config)
+        touch(self.config.state)
+        if not self.ready:
+            self.ready = True
+            self.say(f"ready: sites connect to port {self.config.port}, runs are submitted on {self.config.control}")
+        for change in changes:
+            self.say(change)
 
 
 def follow_keys(config: ServerConfig) -> list[str]:
@@ -158,13 +133,3 @@ def _read_keys(folder: Path) -> dict[bytes, str]:
             raise InputError(f"{path} holds the same key as {keys[key]}.pub; every site needs its own.")
         keys[key] = path.stem
     return keys
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _sleep(seconds: float, stopping: list[int]) -> None:
-    end = time.monotonic() + seconds
-    while not stopping and time.monotonic() < end:
-        time.sleep(0.1)

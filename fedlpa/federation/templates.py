@@ -3,9 +3,12 @@
 import json
 from collections.abc import Sequence
 
-from common.config import RunConfig, make_config
+from common.config import make_config
+from common.methods.discovery_common import CATALOGUE, COMMON_METRICS
 from common.methods.registry import get_method
-from common.wire.records import CATALOGUE, COMMON_METRICS, WEIGHTS
+from common.place import Deployment
+from common.settings import AnyConfig
+from common.wire.records import SIMULATED_METRICS, WEIGHTS
 
 
 def server_toml(port: int, control_port: int) -> str:
@@ -29,7 +32,7 @@ database = "state/superlink.db"   # keep it on a disk that survives: sites and r
 """
 
 
-def run_toml(config: RunConfig, sites: int, *, at_site: bool) -> str:
+def run_toml(config: AnyConfig, sites: int, *, at_site: bool) -> str:
     """``run.toml``, or the copy of it that a site gets for its preflight."""
     usual = make_config({"method": config.method})
 
@@ -72,7 +75,7 @@ aggregation = {chosen("aggregation", "mean")}
 {_others(config)}"""
 
 
-def _others(config: RunConfig) -> str:
+def _others(config: AnyConfig) -> str:
     """Lines for settings that differ from the defaults and have no line of their own."""
     written = {"method", "rounds", "seed", "kind", "sample-shape", "seen-classes", "data", "out"}
     written |= {"min-clients", "round-timeout", "grace-period", "quorum-timeout", "outliers", "aggregation"}
@@ -110,7 +113,7 @@ approved-app = {json.dumps(approved)}
 """
 
 
-def policy_yaml(config: RunConfig) -> str:
+def policy_yaml(config: AnyConfig) -> str:
     """``sites/<name>/policy.yaml``: what the run's method sends, and nothing beside it."""
     records, others, metrics = _sent(config)
     scalars = "\n".join(f"  - {name}" for name in metrics)
@@ -140,10 +143,10 @@ min-samples: 5
 """
 
 
-def _sent(config: RunConfig) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
+def _sent(config: AnyConfig) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
     if not (config.kind and config.sample_shape and config.seen_classes):
-        return [WEIGHTS, CATALOGUE], [], sorted(set(COMMON_METRICS) - {"site"})
-    contract = get_method(config.method).contract(config)
-    usual = [*contract.required, *(name for name in (WEIGHTS, CATALOGUE) if name in contract.optional)]
-    others = [name for name in contract.optional if name not in usual]
-    return usual, others, sorted(set(contract.metrics) - {"site"})
+        return [WEIGHTS, CATALOGUE], [], sorted(set(COMMON_METRICS) - set(SIMULATED_METRICS))
+    contract = get_method(config.method).contract(config, Deployment())
+    usual = [record.name for record in contract.records if not record.consent]
+    others = [record.name for record in contract.records if record.consent]
+    return usual, others, sorted(set(contract.metrics) - set(SIMULATED_METRICS))

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,6 +27,14 @@ def start(module: str, arguments: list[str], log: Path, environment: Mapping[str
             stderr=subprocess.STDOUT,
             env={**os.environ, **environment},
         )
+
+
+def become(program: str) -> None:
+    """Stand for one of Flower's programs: its arguments follow the id of the parent process, with which it ends."""
+    from flwr.supercore.app_utils import start_parent_process_monitor
+
+    start_parent_process_monitor(int(sys.argv[1]))
+    sys.argv = [program, *sys.argv[2:]]
 
 
 def flower_environment(home: Path) -> dict[str, str]:
@@ -74,22 +81,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-class Backoff:
-    """Growing pauses between restarts: 1 s doubling to ``most``; back to 1 s after ``calm`` seconds without a fall."""
-
-    def __init__(self, most: float = 60.0, calm: float = 300.0) -> None:
-        self.most, self.calm = most, calm
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget earlier falls."""
-        self._pause, self._last = 0.5, time.monotonic()
-
-    def next(self) -> float:
-        """Seconds to wait before the next start."""
-        now = time.monotonic()
-        self._pause = 1.0 if now - self._last > self.calm else min(self.most, 2 * self._pause)
-        self._last = now
-        return self._pause

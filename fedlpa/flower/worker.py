@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from client_app.site_config import load_site_config
 from client_app.site_log import log_to_site
-from fedlpa.flower.bundle import installed_hash
+from fedlpa.flower.pin import installed_hash
 from fedlpa.site.approval import refusal
 
 if TYPE_CHECKING:

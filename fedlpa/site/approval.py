@@ -6,7 +6,7 @@ from pathlib import Path
 from client_app.site_config import SiteConfig, load_site_config
 from common.errors import InputError
 from common.files import write_text
-from fedlpa.flower.bundle import bundle_hash, installed_hash
+from fedlpa.flower.pin import bundle_hash, installed_hash
 
 HOW = "read what changed, install that version, and run 'fedlpa site approve --config {}'"
 

@@ -37,7 +37,7 @@ def check(
 def start(config: Config) -> None:
     """Take part until stopped; whatever dies is started again. Only outgoing connections are opened."""
     from client_app.site_config import load_site_config
-    from fedlpa.federation.commands import print_line
+    from fedlpa.flower.supervisor import print_line
     from fedlpa.site.start import run_site
 
     run_site(load_site_config(config), print_line)

@@ -8,15 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from client_app.site_config import SiteConfig
+from fedlpa.flower.introduction import KNOWN, UNKNOWN, introduce
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 PATIENCE = 10.0
 """Seconds to wait for an answer."""
-
-INVALID_INTERVAL = 2003
-NOT_ACTIVATED = 2004
 
 
 @dataclass(frozen=True)
@@ -142,63 +140,29 @@ def _why_not_trusted(error: ssl.SSLCertVerificationError, config: SiteConfig, ho
 
 
 def _introduce(config: SiteConfig) -> Finding:
-    """Ask to be activated with an interval that the server must refuse: it looks the key up first, and that is all."""
     try:
         key = load_key(config)
     except ValueError as error:
         return Finding("key", False, str(error))
-    code, told = _activate(config, key, timedelta(0))
-    if code == INVALID_INTERVAL:
+    answer = introduce(config, key, timedelta(0), PATIENCE)
+    if answer.code == KNOWN:
         return Finding("key", True, "the server knows this site's key")
-    if code == NOT_ACTIVATED:
+    if answer.code == UNKNOWN:
         return Finding(
             "key", False, f"the server does not know this site's key; have its operator add {config.name}.pub"
         )
-    if "timestamp" in told:
+    if "timestamp" in answer.told:
         return Finding("clock", False, _skew(config, key))
-    if "ersion" in told:
-        return Finding("version", False, f"the server runs another version of Flower ({told}); install the same")
-    return Finding("key", False, f"the server did not take the key ({told or code})", passing=True)
-
-
-def _activate(config: SiteConfig, key: "EllipticCurvePrivateKey", shift: timedelta) -> tuple[int | None, str]:
-    """Flower's error code and text for an activation that cannot succeed, signed at now + ``shift``."""
-    import grpc
-    from flwr.common.constant import PUBLIC_KEY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER
-    from flwr.proto.fleet_pb2 import ActivateNodeRequest
-    from flwr.proto.fleet_pb2_grpc import FleetStub
-    from flwr.supercore.error import FlowerError
-    from flwr.supercore.interceptors import RuntimeVersionClientInterceptor
-    from flwr.supercore.primitives.asymmetric import public_key_to_bytes, sign_message
-
-    public = public_key_to_bytes(key.public_key())
-    stamp = (datetime.now(UTC) + shift).isoformat()
-    metadata = (
-        (PUBLIC_KEY_HEADER, public),
-        (TIMESTAMP_HEADER, stamp),
-        (SIGNATURE_HEADER, sign_message(key, stamp.encode("ascii"))),
-    )
-    channel = grpc.intercept_channel(
-        grpc.secure_channel(config.server, grpc.ssl_channel_credentials(config.ca.read_bytes())),
-        RuntimeVersionClientInterceptor(component_name="SuperNode"),
-    )
-    with channel:
-        try:
-            FleetStub(channel).ActivateNode(
-                ActivateNodeRequest(public_key=public, heartbeat_interval=0.0), metadata=metadata, timeout=PATIENCE
-            )
-        except grpc.RpcError as error:
-            details = str(error.details() or "")
-            known = FlowerError.from_json(details)
-            return (int(known.code), str(known.message)) if known else (None, details or str(error.code()))
-    return None, "activated"
+    if "ersion" in answer.told:
+        return Finding("version", False, f"the server runs another version of Flower ({answer.told}); install the same")
+    return Finding("key", False, f"the server did not take the key ({answer.told or answer.code})", passing=True)
 
 
 def _skew(config: SiteConfig, key: "EllipticCurvePrivateKey") -> str:
     """The server takes signatures at most 5 s early and 305 s old: shifting ours finds out by how much we are off."""
     for minutes in range(4, 24 * 60, 4):
         for sign, word in ((-1, "ahead of"), (1, "behind")):
-            if _activate(config, key, timedelta(minutes=sign * minutes))[0] is not None:
+            if introduce(config, key, timedelta(minutes=sign * minutes), PATIENCE).code is not None:
                 return f"this machine's clock is about {minutes} minutes {word} the server's; synchronise it (NTP)"
         if minutes >= 120:
             break

@@ -1,29 +1,23 @@
 """``fedlpa site start``: a SuperNode and the process that works for it, kept alive until they are stopped."""
 
-import fcntl
-import os
 import secrets
-import signal
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
-from client_app.site import SITE_CONFIG
 from client_app.site_config import SiteConfig
 from common.errors import InputError, RunFailedError
 from common.files import write_atomically
-from fedlpa.flower.bundle import installed_hash
-from fedlpa.flower.child import ALIVE
-from fedlpa.flower.processes import Backoff, flower_environment, free_port, last_words, start, stop
+from common.locks import LockedError, hold_lock
+from fedlpa.flower.patches.heartbeat_touch import ALIVE
+from fedlpa.flower.pin import installed_hash
+from fedlpa.flower.processes import flower_environment, free_port
+from fedlpa.flower.supernode import SECRET, supernode_arguments
+from fedlpa.flower.supervisor import Backoff, Child, Say, Supervisor
 from fedlpa.liveness import FILE, is_well
 from fedlpa.site.approval import HOW
 from fedlpa.site.connection import check_connection, load_key
 
-Say = Callable[[str], None]
 LOG = "flower.log"
-SECRET = "runtime.secret"
 SILENT = "{} has not been heard for a minute; the SuperNode keeps trying"
 
 
@@ -38,40 +32,41 @@ def run_site(config: SiteConfig, say: Say) -> None:
         RunFailedError: the server is not the federation's, or does not know this site.
     """
     _check_files(config)
-    stopping: list[int] = []
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        stopping.append(number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
+    supervisor = Supervisor(say)
     with _alone(config):
-        _Pair(config, say, stopping).run()
+        pair = _Pair(config, supervisor)
+        try:
+            supervisor.run(pair.look)
+        finally:
+            pair.stop()
     say("stopped")
 
 
 class _Pair:
     """The SuperNode and the worker; one is of no use without the other."""
 
-    def __init__(self, config: SiteConfig, say: Say, stopping: list[int]) -> None:
-        self.config, self.say, self.stopping = config, say, stopping
-        self.node: subprocess.Popen[bytes] | None = None
-        self.worker: subprocess.Popen[bytes] | None = None
+    def __init__(self, config: SiteConfig, supervisor: Supervisor) -> None:
+        self.config, self.supervisor, self.say = config, supervisor, supervisor.say
+        log, alive = config.state / LOG, config.state / FILE
+        environment = {**flower_environment(config.state / "flower"), ALIVE: str(alive)}
+        self.node = Child("fedlpa.flower.supernode", log, environment)
+        self.worker = Child("fedlpa.flower.worker", log, environment)
         self.address = ""
         self.heard = False
-        (config.state / FILE).unlink(missing_ok=True)
+        alive.unlink(missing_ok=True)
         self.falls, self.worker_falls = Backoff(most=30.0), Backoff(most=30.0)
 
-    def run(self) -> None:
-        try:
-            while not self.stopping:
-                self._keep_node()
-                self._keep_worker()
-                self._tell_connection()
-                self._sleep(0.5)
-        finally:
-            stop(self.worker, 2.0)
-            stop(self.node)
+    def look(self) -> float:
+        """See to it that both run; returns when to look again."""
+        self._keep_node()
+        self._keep_worker()
+        self._tell_connection()
+        return 0.5
+
+    def stop(self) -> None:
+        """End both."""
+        self.worker.stop(2.0)
+        self.node.stop()
 
     def _tell_connection(self) -> None:
         """Say when the server falls silent and when it is heard again: the SuperNode touches a file then."""
@@ -81,22 +76,19 @@ class _Pair:
         self.heard = heard
 
     def _keep_node(self) -> None:
-        if self.node is not None and self.node.poll() is None:
+        if self.node.runs:
             return
-        if self.node is not None:
-            stop(self.worker, 2.0)
-            self.worker = None
-            pause = self.falls.next()
-            told = last_words(self.config.state / LOG, self.node.returncode)
-            self.say(f"the SuperNode ended ({told}); starting it again in {pause:g} s")
-            self._sleep(pause)
-        self.node = None
-        if self.stopping or not self._reachable():
+        if self.node.status is not None:
+            self.worker.stop(2.0)
+            why = f"the SuperNode ended ({self.node.last_words()}); starting it again"
+            self.supervisor.wait(self.falls, why)
+        self.node.stop()
+        if self.supervisor.stopping or not self._reachable():
             return
         write_atomically(self.config.state / SECRET, lambda path: path.write_bytes(secrets.token_bytes(32)), mode=0o600)
         port = free_port()
         self.address = f"127.0.0.1:{port}"
-        self.node = self._start("fedlpa.flower.child", ["flower-supernode", *supernode_arguments(self.config, port)])
+        self.node.start(supernode_arguments(self.config, port))
         self.say(f"started; connecting to {self.config.server}")
 
     def _reachable(self) -> bool:
@@ -106,47 +98,18 @@ class _Pair:
             return True
         if not failed.passing:
             raise RunFailedError(f"{failed.told}.")
-        pause = self.falls.next()
-        self.say(f"{failed.told}; trying again in {pause:g} s")
-        self._sleep(pause)
+        self.supervisor.wait(self.falls, f"{failed.told}; trying again")
         return False
 
     def _keep_worker(self) -> None:
-        if self.node is None or (self.worker is not None and self.worker.poll() is None):
+        if self.worker.runs or not self.node.started:
             return
         from fedlpa.flower.worker import RENEW
 
-        if self.worker is not None and self.worker.returncode != RENEW:
-            pause = self.worker_falls.next()
-            self.say(f"the working process ended with {self.worker.returncode}; starting it again in {pause:g} s")
-            self._sleep(pause)
-        self.worker = self._start(
-            "fedlpa.flower.worker", [str(self.config.source), self.address, str(self.config.state / SECRET)]
-        )
-
-    def _start(self, module: str, arguments: list[str]) -> "subprocess.Popen[bytes]":
-        state = self.config.state
-        environment = {**flower_environment(state / "flower"), ALIVE: str(state / FILE)}
-        return start(module, arguments, state / LOG, environment)
-
-    def _sleep(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while not self.stopping and time.monotonic() < end:
-            time.sleep(0.1)
-
-
-def supernode_arguments(config: SiteConfig, port: int) -> list[str]:
-    """What ``flower-supernode`` is started with."""
-    return [
-        *("--superlink", config.server),
-        *("--root-certificates", str(config.ca)),
-        *("--auth-supernode-private-key", str(config.key)),
-        *("--node-config", f'{SITE_CONFIG}="{config.source}"'),
-        *("--isolation", "process"),
-        *("--superexec-auth-secret-file", str(config.state / SECRET)),
-        *("--host", "127.0.0.1"),
-        *("--port", str(port)),
-    ]
+        if self.worker.status not in (None, RENEW):
+            why = f"the working process ended with {self.worker.status}; starting it again"
+            self.supervisor.wait(self.worker_falls, why)
+        self.worker.start([str(self.config.source), self.address, str(self.config.state / SECRET)])
 
 
 def _check_files(config: SiteConfig) -> None:
@@ -177,15 +140,11 @@ def _check_files(config: SiteConfig) -> None:
 @contextmanager
 def _alone(config: SiteConfig) -> Iterator[None]:
     """Only one process may work on a site's state."""
-    handle = os.open(config.state / "site.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(
-                f"'fedlpa site start' runs already on {config.state}; stop it first, or give {config.source} a "
-                "state of its own."
-            ) from None
-        yield
-    finally:
-        os.close(handle)
+        with hold_lock(config.state / "site.lock", mode=0o600):
+            yield
+    except LockedError:
+        raise InputError(
+            f"'fedlpa site start' runs already on {config.state}; stop it first, or give {config.source} a "
+            "state of its own."
+        ) from None

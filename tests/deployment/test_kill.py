@@ -59,10 +59,11 @@ def federation(tmp_path: Path, code: Path, small: Path) -> Iterator[Federation]:
 def victim(federation: Federation, kind: str, rng: random.Random) -> tuple[str, psutil.Process] | None:
     """A living process of this kind, at a random site if sites have it."""
     if kind in {"SuperLink", "ServerApp"}:
-        found = federation.process("server", "flower-superlink" if kind == "SuperLink" else "flwr-serverapp")
+        found = federation.process("server", "fedlpa.flower.superlink" if kind == "SuperLink" else "flwr-serverapp")
         return (kind, found) if found is not None else None
     for site in rng.sample(federation.sites, len(federation.sites)):
-        found = federation.process(site, "flower-supernode" if kind == "SuperNode" else "fedlpa.flower.worker")
+        module = "supernode" if kind == "SuperNode" else "worker"
+        found = federation.process(site, f"fedlpa.flower.{module}")
         if found is not None:
             return f"{kind} of {site}", found
     return None

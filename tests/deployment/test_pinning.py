@@ -12,8 +12,9 @@ import pytest
 from federation import Federation, wait_for
 
 from fedlpa.federation.server_config import load_server_config
-from fedlpa.flower.bundle import _PYPROJECT, app_hash, build_bundle, bundle_hash, installed_files
+from fedlpa.flower.bundle import _PYPROJECT, build_bundle
 from fedlpa.flower.control import RunState, control, state, submit
+from fedlpa.flower.pin import app_hash, bundle_hash, installed_hash
 
 Files = dict[str, bytes]
 
@@ -71,7 +72,7 @@ def test_an_agent_app_is_not_run(federation: Federation) -> None:
     import inspect
 
     from fedlpa.flower import worker
-    from fedlpa.site.start import supernode_arguments
+    from fedlpa.flower.supernode import supernode_arguments
 
     assert "supported_task_types=[TaskType.CLIENT_APP]" in inspect.getsource(worker)
     from client_app.site_config import load_site_config
@@ -79,6 +80,22 @@ def test_an_agent_app_is_not_run(federation: Federation) -> None:
     arguments = supernode_arguments(load_site_config(federation.site("site-0") / "site.toml"), 1)
     assert arguments[arguments.index("--isolation") + 1] == "process"
     assert federation.process("site-0", "flower-superexec") is None
+
+
+def test_a_simulation_is_not_started_on_real_sites(federation: Federation) -> None:
+    """A bundle that is submitted without the folder of a run, as ``flwr run`` does, would simulate."""
+    server = load_server_config(federation.home / "server" / "server.toml")
+    with control(server) as client:
+        run = submit(client, build_bundle(), "")
+
+    def ended() -> RunState | None:
+        with control(server) as client:
+            found = state(client, run)
+        return found if found.status == "finished" else None
+
+    found = wait_for(ended, 120, "the run to end")
+    assert not found.ok
+    assert "these are real sites; start the run with 'fedlpa run" in found.detail
 
 
 def test_a_changed_installation_is_not_started(federation: Federation, tmp_path: Path) -> None:
@@ -110,7 +127,7 @@ def test_a_changed_installation_is_not_started(federation: Federation, tmp_path:
 
 
 def test_the_hash_does_not_depend_on_how_the_bundle_was_made() -> None:
-    assert bundle_hash(build_bundle()) == app_hash(installed_files())
+    assert bundle_hash(build_bundle()) == installed_hash()
 
 
 def test_an_unreadable_bundle_has_no_hash() -> None:

@@ -15,7 +15,7 @@ from federation import Federation
 
 from client_app.site_config import SiteConfig, load_site_config
 from fedlpa.federation import certificates
-from fedlpa.site import connection
+from fedlpa.flower import introduction
 from fedlpa.site.check import check_site
 from fedlpa.site.connection import check_connection
 
@@ -73,7 +73,7 @@ def test_flower_refuses_the_key_of_a_stranger_too(federation: Federation, strang
     import sys
 
     from fedlpa.flower.processes import flower_environment, free_port
-    from fedlpa.site.start import supernode_arguments
+    from fedlpa.flower.supernode import supernode_arguments
 
     (stranger / "site.key").unlink()
     certificates.write_site_keys(stranger)
@@ -144,7 +144,7 @@ def test_clock_that_is_ahead(stranger: Path, monkeypatch: pytest.MonkeyPatch) ->
         def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
             return datetime.now(UTC) + timedelta(minutes=10)
 
-    monkeypatch.setattr(connection, "datetime", Ahead)
+    monkeypatch.setattr(introduction, "datetime", Ahead)
     assert "minutes ahead of the server's" in cause(stranger)
 
 

@@ -72,7 +72,7 @@ def run_graphs(tmp_path, graph_file, flower_task):
     """Runs a method; returns metrics, files, grid."""
     from common.config import make_config
     from common.run.run_files import RunFiles
-    from server_app.app import run
+    from server_app.run import run
     from server_app.sites.lay_samples import prepare_simulation
 
     def start(method="fedlog", folder="run", twist=None, overwrite=True, **settings):

@@ -16,7 +16,7 @@ from common.methods.registry import get_method
 from common.privacy.accountant import epsilon
 from common.run.run_files import RunFiles
 from common.wire.messages import client_content, read_arrays, read_instruction
-from server_app.app import run
+from server_app.run import run
 
 pytestmark = pytest.mark.usefixtures("flower_task")
 

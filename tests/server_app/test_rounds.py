@@ -12,12 +12,12 @@ from safetensors.numpy import load_file
 from client_app.app import app
 from client_app.state import FILE as STATE
 from common.data.dataset import Dataset
+from common.data.parquet import write_dataset
 from common.data.read import read_dataset
-from common.data.write import write_dataset
 from common.errors import InputError, RunFailedError
 from common.run.model_files import load_model
 from common.wire.messages import DELIVER, read_arrays, read_instruction, read_metrics
-from server_app.app import run
+from server_app.run import run
 
 pytestmark = pytest.mark.usefixtures("flower_task")
 torch.set_num_threads(1)
@@ -168,7 +168,7 @@ def test_global_scores_are_those_of_the_sites_own_counts(small_federation):
     from scipy.optimize import linear_sum_assignment
 
     from common.data.read import read_dataset
-    from common.data.write import read_truth
+    from common.data.truth import read_truth
 
     prepared = _, files = small_federation()
     metrics, _ = _run(prepared)
