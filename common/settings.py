@@ -61,6 +61,15 @@ class SiteOptions(Options):
     threads: Annotated[int, SITE] = Field(1, ge=1, le=256, description="CPU threads of a client")
 
 
+CONDUCT = frozenset(
+    {
+        *("out", "tensorboard", "device", "threads"),
+        *("min-clients", "round-timeout", "grace-period", "quorum-timeout"),
+    }
+)
+"""Keys that say where and how patiently a run is conducted, not what it is: with others it is the same run."""
+
+
 class RunConfig(SiteOptions, Generic[O_co]):
     """The configuration of a run. ``options`` holds the method's own part; files and flags are flat."""
 

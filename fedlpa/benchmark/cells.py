@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from common.config import make_config
+from common.settings import CONDUCT
 from fedlpa.flower.processes import last_words
 
 LONGEST = 6 * 3600.0
 """Seconds after which a cell is ended and counted as failed."""
-OF_THE_PLACE = {"out", "tensorboard", "device", "threads"}
 
 Command = Callable[["Cell", Path, bool], list[str]]
 
@@ -108,7 +108,7 @@ def _same_settings(cell: Cell, folder: Path) -> bool:
     if written is None:
         return False
     wanted = json.loads(make_config({**cell.settings, "out": ""}).to_json())
-    telling = wanted.keys() & written.keys() - OF_THE_PLACE
+    telling = wanted.keys() & written.keys() - CONDUCT
     return all(wanted[key] in ("", []) or wanted[key] == written[key] for key in telling)
 
 
