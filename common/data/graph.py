@@ -1,4 +1,4 @@
-"""Graphs as ``.npz`` files in the form of the graph-benchmark files: reading, checking, writing."""
+"""Graphs as ``.npz`` files (docs/files.md#graph-files): reading, checking, writing."""
 
 import zipfile
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Tables as graphs: rows are nodes, near rows are neighbours."""
+"""Tables as graphs (docs/fedlog.md#tables): rows are nodes, near rows are neighbours."""
 
 from dataclasses import replace
 

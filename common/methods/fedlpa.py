@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from common.data.kind_registry import is_standardised
 from common.methods.option_groups import AlignmentOptions, DiscoveryOptions, PhaseOptions, TrainingOptions
 from common.methods.plan import RoundPlan, plan_round
 from common.wire.contract import Contract
@@ -80,7 +81,7 @@ def plan(config: "RunConfig", number: int) -> RoundPlan:
     found = plan_round(
         number,
         closing,
-        prepare=config.kind == "vectors",
+        prepare=is_standardised(config.kind),
         warmup_rounds=options.warmup_rounds,
         rediscover_every=options.rediscover_every,
         learning_rate=options.learning_rate,

@@ -1,4 +1,4 @@
-"""The network of the discovery methods: backbone, projector and seen-class head."""
+"""The network of the discovery methods: backbone, projector and seen-class head (docs/method.md#network)."""
 
 from collections.abc import Callable
 
