@@ -1,4 +1,4 @@
-"""A graph cut into subgraphs of N clients and one held-out institution (docs/evaluation.md#graph-partitions)."""
+"""A graph cut into the subgraphs of N clients and one held-out institution (docs/evaluation.md#graph-partitions)."""
 
 from dataclasses import dataclass
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from common.data.kind_registry import is_standardised
 from common.methods.option_groups import AlignmentOptions, DiscoveryOptions, PhaseOptions, TrainingOptions
 from common.methods.plan import RoundPlan, plan_round
 from common.wire.contract import Contract
@@ -81,7 +80,7 @@ def plan(config: "RunConfig", number: int) -> RoundPlan:
     found = plan_round(
         number,
         closing,
-        prepare=is_standardised(config.kind),
+        prepare=config.kind == "vectors",
         warmup_rounds=options.warmup_rounds,
         rediscover_every=options.rediscover_every,
         learning_rate=options.learning_rate,

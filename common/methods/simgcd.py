@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from common.data.kind_registry import is_standardised
 from common.methods.known_categories import told_categories
 from common.methods.option_groups import AlignmentOptions, TrainingOptions
 from common.methods.plan import RoundPlan, plan_training
@@ -46,7 +45,7 @@ def head_rows(config: "RunConfig") -> int:
 def plan(config: "RunConfig", number: int) -> RoundPlan:
     """Preparation (vectors only), then training in every round but the last, which scores."""
     rate = options_of(config).learning_rate
-    return plan_training(number, config.rounds, prepare=is_standardised(config.kind), learning_rate=rate)
+    return plan_training(number, config.rounds, prepare=config.kind == "vectors", learning_rate=rate)
 
 
 def contract(config: "RunConfig") -> Contract:
