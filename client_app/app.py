@@ -1,17 +1,17 @@
 """The Flower ClientApp of an institution: one train message a round, and the delivery of the final model."""
 
-import importlib
 import logging
 import os
 import time
-from types import ModuleType
 
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
 from client_app.guard import guard
 from client_app.method import Answer, Task
-from client_app.site import Site, site_of
+from client_app.methods import client_method
+from client_app.site import RealSite, SimulatedSite, Site, site_of
+from client_app.state import PrivateState
 from common.errors import InputError
 from common.methods.registry import get_method
 from common.wire.messages import Instruction, client_content, read_arrays, read_instruction
@@ -24,75 +24,70 @@ app = ClientApp(mods=[guard])
 @app.train()
 def train(message: Message, context: Context) -> Message:
     """Evaluate the incoming model, discover if due, train; one message a round."""
-    return _answer(message, context, "run_round")
+    return _answer(message, context, deliver=False)
 
 
 @app.train("deliver")
 def deliver(message: Message, context: Context) -> Message:
     """Receive the run's final model: write it and this site's predictions to the site's disk."""
-    return _answer(message, context, "deliver")
+    return _answer(message, context, deliver=True)
 
 
 @app.query()
 def hello(message: Message, context: Context) -> Message:
     """Say whether this site can take part: its data is read and checked against the run."""
     instruction = read_instruction(message)
-    site = site_of(context, instruction.simulation_root)
+    site = site_of(context, instruction.place)
     metrics = {"samples": 0} if _sits_out(site) else _count(site, instruction)
-    if site.index is not None:
+    if isinstance(site, SimulatedSite):
         metrics["site"] = site.index
     return Message(client_content({}, metrics), reply_to=message)
 
 
 def _count(site: Site, instruction: Instruction) -> dict[str, int]:
-    from client_app.site_data import load_site_data
-
-    data = load_site_data(site, instruction.config)
+    config = site.configure(instruction.config)
+    data = client_method(config).load_data(site, config)
     return {"samples": len(data), "labelled": int((data.labels >= 0).sum())}
 
 
-def _answer(message: Message, context: Context, action: str) -> Message:
+def _answer(message: Message, context: Context, *, deliver: bool) -> Message:
     started = time.perf_counter()
     instruction = read_instruction(message)
-    site = site_of(context, instruction.simulation_root)
-    answer = _work(instruction, site, message, action)
+    site = site_of(context, instruction.place)
+    if _sits_out(site):
+        log.info("no samples here; the site sits out")
+        answer = Answer(metrics={"samples": 0})
+    else:
+        answer = _work(instruction, site, message, deliver=deliver)
     metrics = dict(answer.metrics)
-    if site.index is not None:
+    if isinstance(site, SimulatedSite):
         metrics["site"] = site.index
     metrics["seconds"] = time.perf_counter() - started
     return Message(client_content(answer.records, metrics), reply_to=message)
 
 
-def _work(instruction: Instruction, site: Site, message: Message, action: str) -> Answer:
-    config = instruction.config
-    if _sits_out(site):
-        log.info("no samples here; the site sits out")
-        return Answer(metrics={"samples": 0})
-    method = get_method(config.method)
+def _work(instruction: Instruction, site: Site, message: Message, *, deliver: bool) -> Answer:
+    config = site.configure(instruction.config)
     _limit_threads(config.threads)
-    from client_app.site_data import load_site_data
-    from client_app.state import PrivateState
-
-    data = load_site_data(site, config)
-    implementation: ModuleType = importlib.import_module(method.client)
+    method = client_method(config)
+    data = method.load_data(site, config)
     task = Task(
         config=config,
-        plan=method.plan(config, instruction.round),
+        plan=get_method(config.method).plan(config, instruction.round),
         site=site,
         data=data,
         state=PrivateState(site.folder, f"{instruction.run}/{config.method}/{data.fingerprint}"),
         records=read_arrays(message.content),
-        curve=instruction.curve,
+        values=instruction.values,
     )
-    answer: Answer = getattr(implementation, action)(task)
-    return answer
+    return method.deliver(task) if deliver else method.run_round(task)
 
 
 def _sits_out(site: Site) -> bool:
     """In a simulation a site may get no samples at all; at a real one missing data is a mistake."""
-    if not site.has_data and site.policy is not None:
+    if isinstance(site, RealSite) and not site.data.exists():
         raise InputError(f"{site.data} does not exist; correct 'data' in the site's site.toml.")
-    return not site.has_data
+    return not site.data.exists()
 
 
 def _limit_threads(threads: int) -> None:

@@ -1,4 +1,4 @@
-"""What a site can say about a model: against the truth in benchmarks, and without any truth (METHODS 1.6)."""
+"""What a site can say about a model: by the truth in benchmarks, and without (docs/evaluation.md#signs-of-health)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,18 +6,32 @@ from torch import Tensor
 
 from client_app.discovery.concepts import Concepts
 from client_app.site_data import SiteData
-from common.discovery.scores import Counts, count_matrix
+from common.discovery.scores import count_matrix
 from common.discovery.similarity import centred
+from common.wire.records import TRUTH
 
 TINY = 10
 SILHOUETTE_SAMPLES = 2000
 
 
-def truth_counts(predicted: NDArray[np.int64], data: SiteData, k: int, classes: int) -> Counts:
-    """``[k, classes]`` counts over the unlabelled samples; benchmarks only."""
-    assert data.truth is not None
+def count_truth(
+    data: SiteData,
+    predicted: NDArray[np.int64],
+    k: int,
+    classes: int,
+    first: NDArray[np.int64] | None = None,
+) -> dict[str, dict[str, NDArray[np.generic]]]:
+    """In benchmarks the record of ``[k, classes]`` counts of predictions by truth over the unlabelled samples.
+
+    Rows ``first`` come first, if given. Nothing where there is no truth.
+    """
+    if data.truth is None:
+        return {}
     scored = data.labels < 0
-    return count_matrix(predicted[scored], data.truth[scored], (k, classes))
+    counts = count_matrix(predicted[scored], data.truth[scored], (k, classes))
+    if first is not None:
+        counts = counts[np.concatenate([first, np.setdiff1d(np.arange(k), first)])]
+    return {TRUTH: {"counts": counts}}
 
 
 def seen_accuracy(cosines_NC: Tensor, data: SiteData) -> float | None:

@@ -12,11 +12,12 @@ from flwr.app import Context, Error, Message, MessageType
 
 from client_app.audit import append_message
 from client_app.policy import Policy, load_policy, policy_violations
-from client_app.site import Site, site_of
+from client_app.site import SimulatedSite, Site, site_of
 from client_app.site_log import log_to_site
 from client_app.update_noise import Noise, apply_noise, count_noised
 from common.errors import InputError
-from common.methods.registry import get_method, round_contract
+from common.methods.plan import round_contract
+from common.methods.registry import get_method
 from common.privacy.accountant import DELTA
 from common.wire.contract import Contract, violations
 from common.wire.messages import DELIVER, Instruction, read_instruction
@@ -34,7 +35,7 @@ def guard(message: Message, context: Context, call_next: Callable[[Message, Cont
     name = "a site"
     try:
         instruction = read_instruction(message)
-        site = site_of(context, instruction.simulation_root)
+        site = site_of(context, instruction.place)
         name = site.name
         with log_to_site(site.folder):
             policy = _policy(site, instruction)
@@ -61,7 +62,7 @@ REFUSE_ALL = _RefuseAll()
 
 def _policy(site: Site, instruction: Instruction) -> Policy | _RefuseAll | None:
     """The site's policy; None for a simulated site, where the contract alone applies."""
-    if site.policy is None:
+    if isinstance(site, SimulatedSite):
         return None
     try:
         return load_policy(site.policy, instruction.config.method)
@@ -83,9 +84,10 @@ def _judge(
         return ["no usable policy"]
     if not reply.has_content():
         return ["the reply has no content"]
-    found = violations(reply.content, _contract(message, instruction, site))
+    contract = _contract(message, instruction, site)
+    found = violations(reply.content, contract)
     if not found and isinstance(policy, Policy):
-        found = policy_violations(reply.content, policy)
+        found = policy_violations(reply.content, contract, policy)
     if found:
         return found
     noise = _noise(policy, instruction, site)
@@ -108,20 +110,18 @@ def _noise(policy: Policy | _RefuseAll | None, instruction: Instruction, site: S
     if isinstance(policy, Policy):
         return None if policy.clip_norm is None else Noise(policy.clip_norm, policy.noise_multiplier)
     config = instruction.config
-    if policy is not None or config.local_clip_norm is None:
+    if not isinstance(site, SimulatedSite) or config.local_clip_norm is None:
         return None
-    seed = (config.seed, instruction.round, site.index or 0)
+    seed = (config.seed, instruction.round, site.index)
     return Noise(config.local_clip_norm, config.local_noise_multiplier, seed)
 
 
 def _contract(message: Message, instruction: Instruction, site: Site) -> Contract:
-    """The contract of this reply. The benchmark's records exist in simulations only."""
-    config = instruction.config
-    if site.policy is not None:
-        config = config.but(classes=())
+    """The contract of this reply, at the place that the site is, whatever the message says."""
+    config = site.configure(instruction.config)
     kind = message.metadata.message_type
     method = get_method(config.method)
-    contract = method.contract(config)
+    contract = method.contract(config, site.place)
     if kind == MessageType.TRAIN:
         return round_contract(contract, method.plan(config, instruction.round))
     return contract.delivery() if kind == DELIVER else contract.metrics_only()

@@ -1,34 +1,37 @@
-"""What a method at a client gets, and what it gives back. Methods never see Flower's messages."""
+"""What a method at a client is, what it gets, and what it gives back. Methods never see Flower's messages."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
 from client_app.site import Site
-from client_app.site_data import SiteData
+from client_app.site_data import SiteData, load_samples
 from client_app.state import PrivateState
-from common.config import RunConfig
 from common.methods.plan import RoundPlan
+from common.settings import AnyConfig, O, O_co, RunConfig
 
 Arrays = Mapping[str, NDArray[np.generic]]
+Records = Mapping[str, Arrays]
+Metrics = Mapping[str, float | int | list[float]]
 
 
 @dataclass(frozen=True)
-class Task:
+class Task(Generic[O_co]):
     """One round at one site."""
 
-    config: RunConfig
+    config: RunConfig[O_co]
     plan: RoundPlan
     site: Site
     data: SiteData
     state: PrivateState
-    records: Mapping[str, Arrays]
+    records: Records
     """The server's array records by name: the global weights and whatever else the method broadcasts."""
-    curve: tuple[float, ...] | None
-    """The federation's calibration curve, once there is one."""
+    values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Short lists of numbers from the method's server."""
 
     @property
     def seed(self) -> int:
@@ -41,5 +44,21 @@ class Task:
 class Answer:
     """What would leave the site if the guard lets it: array records and scalars (or short lists) by name."""
 
-    records: Mapping[str, Arrays] = field(default_factory=dict)
-    metrics: Mapping[str, float | int | list[float]] = field(default_factory=dict)
+    records: Records = field(default_factory=dict)
+    metrics: Metrics = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClientMethod(Generic[O]):
+    """A method at a client: ``METHOD`` of its room in ``client_app.methods``."""
+
+    run_round: Callable[[Task[O]], Answer]
+    """Evaluate the incoming model, discover if due, train; one message a round."""
+    deliver: Callable[[Task[O]], Answer]
+    """Take the final model: write it and this site's predictions to the site's disk."""
+    load_data: Callable[[Site, AnyConfig], SiteData] = load_samples
+    """Read and check the site's data against the run.
+
+    Raises:
+        InputError: the data cannot be read or does not fit the run.
+    """

@@ -1,17 +1,45 @@
-"""What a site writes down about samples whose label it knows: the label."""
+"""How a site's samples turned out: its predictions on its disk, and in benchmarks their counts by truth."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from client_app.evaluation import count_truth
+from client_app.method import Records, Task
+from common.discovery.catalogue import category_labels
+from common.run.predictions import FILE, write_predictions
+from common.settings import Options
 
-def name_labelled(
-    names: list[str],
-    novel: NDArray[np.bool_],
-    confidence: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    seen_classes: tuple[str, ...],
-) -> tuple[list[str], NDArray[np.bool_], NDArray[np.float32]]:
-    """Predictions of n samples with those of known label set to it, at confidence 1."""
-    known = labels >= 0
-    named = [seen_classes[label] if label >= 0 else name for name, label in zip(names, labels.tolist(), strict=True)]
-    return named, novel & ~known, np.where(known, np.float32(1), confidence).astype(np.float32)
+
+def conclude(
+    task: Task[Options],
+    names_K: NDArray[np.int64],
+    numbers_K: NDArray[np.int64],
+    category_N: NDArray[np.int64],
+    confidence_N: NDArray[np.float32],
+) -> Records:
+    """Write ``predictions.parquet`` and return the benchmark's counts, if any.
+
+    Args:
+        names_K, numbers_K: of the categories, as in the catalogue: index of a seen class or -1; novel number.
+        category_N, confidence_N: of the site's samples.
+    """
+    labels = category_labels(names_K, numbers_K, task.config.seen_classes)
+    named = [labels[k] for k in category_N.tolist()]
+    write_named(task, named, names_K[category_N] < 0, confidence_N, task.data.known_labels)
+    return count_truth(task.data, category_N, len(labels), len(task.config.classes))
+
+
+def write_named(
+    task: Task[Options],
+    names: Sequence[str],
+    novel_N: NDArray[np.bool_],
+    confidence_N: NDArray[np.float32],
+    labels_N: NDArray[np.int64],
+) -> None:
+    """Write ``predictions.parquet``; a sample whose label is known (not -1) has that label, at confidence 1."""
+    seen, known = task.config.seen_classes, labels_N >= 0
+    named = [seen[label] if label >= 0 else name for name, label in zip(names, labels_N.tolist(), strict=True)]
+    confidence = np.where(known, np.float32(1), confidence_N).astype(np.float32)
+    write_predictions(task.site.folder / FILE, task.data.ids, named, novel_N & ~known, confidence)

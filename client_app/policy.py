@@ -3,17 +3,16 @@
 It fails closed: without a readable policy file that names the run's method, nothing leaves.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from flwr.app import RecordDict
 from pydantic import Field, model_validator
 
+from client_app.site import SimulatedSite, Site
 from common.errors import InputError
-from common.methods.fedlog.slots import GROUPS
 from common.toml_file import FileSettings, check_settings
-from common.wire.contract import METRICS
-from common.wire.records import CATALOGUE, WEIGHTS
+from common.wire.contract import METRICS, Contract
+from common.wire.records import SIMULATED_METRICS, WEIGHTS
 
 
 class Policy(FileSettings):
@@ -64,7 +63,12 @@ def load_policy(path: Path, method: str) -> Policy:
     return policy
 
 
-def policy_violations(content: RecordDict, policy: Policy) -> list[str]:
+def support_floor(site: Site, method: str, floor: int) -> int:
+    """The smallest group of samples that may stand behind a row: the run's ``floor``, raised by a site's policy."""
+    return floor if isinstance(site, SimulatedSite) else max(floor, load_policy(site.policy, method).min_samples)
+
+
+def policy_violations(content: RecordDict, contract: Contract, policy: Policy) -> list[str]:
     """Everything in ``content``, which fits the contract, that the policy does not allow; a sentence each."""
     found = [
         f"record '{name}' is not in the policy" for name in content if name != METRICS and name not in policy.records
@@ -77,27 +81,27 @@ def policy_violations(content: RecordDict, policy: Policy) -> list[str]:
     samples = metrics.get("samples")
     if not isinstance(samples, int | float) or samples < policy.min_samples:
         found.append(f"fewer than min-samples={policy.min_samples} samples are behind the reply")
-    return found + _small_categories(content, policy)
+    return found + _small_groups(content, contract, policy)
 
 
-def shortcomings(policy: Policy, records: Mapping[str, object], metrics: Mapping[str, object]) -> list[str]:
+def shortcomings(policy: Policy, contract: Contract) -> list[str]:
     """What a run wants to send and the policy does not let out; a sentence each. For the preflight."""
-    return [f"record '{name}' is not in the policy" for name in records if name not in policy.records] + [
-        f"metric '{name}' is not in the policy" for name in metrics if name not in policy.scalars
+    wanted = [record.name for record in contract.records]
+    return [f"record '{name}' is not in the policy" for name in wanted if name not in policy.records] + [
+        f"metric '{name}' is not in the policy"
+        for name in contract.metrics
+        if name not in (*policy.scalars, *SIMULATED_METRICS)
     ]
 
 
-COUNTED = {CATALOGUE: "category rows", GROUPS: "slots"}
-"""Records whose ``counts`` say how many samples stand behind each row, and what such rows are called."""
-
-
-def _small_categories(content: RecordDict, policy: Policy) -> list[str]:
+def _small_groups(content: RecordDict, contract: Contract, policy: Policy) -> list[str]:
+    """Rows for which too few samples stand, in records that count them."""
     found = []
-    for name, rows in COUNTED.items():
-        record = content.array_records.get(name)
-        if record is None or "counts" not in record:
+    for record in contract.records:
+        sent = content.array_records.get(record.name)
+        if not record.counted or sent is None or "counts" not in sent:
             continue
-        small = int((record["counts"].numpy() < policy.min_samples).sum())
+        small = int((sent["counts"].numpy() < policy.min_samples).sum())
         if small:
-            found.append(f"{small} {rows} stand for fewer than min-samples={policy.min_samples} samples")
+            found.append(f"{small} {record.counted} stand for fewer than min-samples={policy.min_samples} samples")
     return found

@@ -1,13 +1,15 @@
 """Where a client finds its own things: the data, the folder for its private state, a benchmark's truth."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flwr.app import Context
 
 from client_app.site_config import SiteConfig, load_site_config
 from common.errors import InputError
+from common.place import Deployment, Place, Simulation
+from common.settings import O, RunConfig, SiteOptions
 
 PARTITION = "partition-id"
 SITE_CONFIG = "site-config"
@@ -15,46 +17,59 @@ SITE_CONFIG = "site-config"
 
 
 @dataclass(frozen=True)
-class Site:
-    """One institution: ``folder`` holds its private state, predictions and log; ``truth`` exists in benchmarks.
-
-    ``policy`` is the site's own policy file. A simulated site has none (None): it is a benchmark whose sites
-    belong to one person, and the wire contract alone applies. A real site always names one, and where it is
-    missing or unreadable everything is refused.
-    """
+class SimulatedSite:
+    """A site of a simulation: a folder of whoever runs it. The wire contract alone applies, and the truth is there."""
 
     name: str
-    index: int | None
+    index: int
     data: Path
     folder: Path
-    truth: Path | None = None
-    policy: Path | None = None
-    label_column: str | None = None
+    """Private state, predictions and log."""
+    truth: Path
+    place: Simulation
 
-    @property
-    def has_data(self) -> bool:
-        """Whether the site got any samples at all."""
-        return self.data.exists()
+    def configure(self, config: RunConfig[O]) -> RunConfig[O]:
+        """The run's configuration as it is: a simulation's sites have nothing of their own."""
+        return config
 
 
-def simulated_site(root: Path, index: int) -> Site:
-    """Site ``index`` of a simulation whose sites lie below ``root``."""
-    folder = root / f"site-{index}"
+@dataclass(frozen=True)
+class RealSite:
+    """An institution. Where its policy file is missing or unreadable, everything is refused."""
+
+    name: str
+    data: Path
+    folder: Path
+    """Private state, predictions and log."""
+    policy: Path
+    own: SiteOptions = field(default_factory=SiteOptions)
+    place: Deployment = field(default_factory=Deployment)
+
+    def configure(self, config: RunConfig[O]) -> RunConfig[O]:
+        """The run's configuration with what is the site's alone, whatever the server's message says of it."""
+        return config.at_site(self.own)
+
+
+Site = SimulatedSite | RealSite
+
+
+def simulated_site(place: Simulation, index: int) -> SimulatedSite:
+    """Site ``index`` of a simulation; those of graph methods hold ``.npz`` files."""
+    folder = place.root / f"site-{index}"
     data, truth = (_either(folder / f"{name}.npz", folder / f"{name}.parquet") for name in ("data", "truth"))
-    return Site(f"site-{index}", index, data, folder, truth if truth.exists() else None)
+    return SimulatedSite(f"site-{index}", index, data, folder, truth, place)
 
 
 def _either(first: Path, second: Path) -> Path:
-    """Sites of graph methods hold ``.npz`` files."""
     return first if first.exists() else second
 
 
-def real_site(config: SiteConfig) -> Site:
+def real_site(config: SiteConfig) -> RealSite:
     """The institution that ``site.toml`` describes."""
-    return Site(config.name, None, config.data, config.state, policy=config.policy, label_column=config.label_column)
+    return RealSite(config.name, config.data, config.state, config.policy, config.own)
 
 
-def site_of(context: Context, simulation_root: str) -> Site:
+def site_of(context: Context, place: Place) -> Site:
     """The site that this node stands for. A configured site stays itself, whatever a message says.
 
     Raises:
@@ -64,6 +79,6 @@ def site_of(context: Context, simulation_root: str) -> Site:
     if configured is not None:
         return real_site(load_site_config(Path(str(configured))))
     partition = context.node_config.get(PARTITION)
-    if simulation_root and partition is not None and re.fullmatch(r"\d+", str(partition)):
-        return simulated_site(Path(simulation_root), int(partition))
+    if isinstance(place, Simulation) and partition is not None and re.fullmatch(r"\d+", str(partition)):
+        return simulated_site(place, int(partition))
     raise InputError("this node has no site configuration; start it with 'fedlpa site start --config site.toml'.")

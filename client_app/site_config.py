@@ -6,18 +6,18 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from common.settings import SiteOptions
 from common.toml_file import FileSettings, beside, check_settings, read_toml
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
 
 
-class SiteSettings(FileSettings):
+class SiteSettings(SiteOptions, FileSettings):
     """The keys of ``site.toml``; paths as written."""
 
     name: str = Field(pattern=f"^{NAME}$")
     server: str = Field(min_length=1, description="host:port of the federation's server")
     data: str = Field(min_length=1)
-    label_column: str | None = Field(None, min_length=1)
     state: str = "state"
     policy: str = "policy.yaml"
     ca: str = "ca.crt"
@@ -43,12 +43,13 @@ class SiteConfig:
     name: str
     server: str
     data: Path
-    label_column: str | None
     state: Path
     policy: Path
     ca: Path
     key: Path
     approved_app: str
+    own: SiteOptions
+    """What only the site can know of the run: its label column, its device, what it holds out."""
 
 
 def load_site_config(path: Path) -> SiteConfig:
@@ -64,10 +65,10 @@ def load_site_config(path: Path) -> SiteConfig:
         name=settings.name,
         server=settings.server,
         data=beside(path, settings.data),
-        label_column=settings.label_column,
         state=beside(path, settings.state),
         policy=beside(path, settings.policy),
         ca=beside(path, settings.ca),
         key=beside(path, settings.key),
         approved_app=settings.approved_app,
+        own=SiteOptions.model_validate(settings.model_dump(include=set(SiteOptions.model_fields))),
     )

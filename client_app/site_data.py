@@ -9,12 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from client_app.site import Site
-from common.config import RunConfig
+from client_app.site import SimulatedSite, Site
 from common.data.dataset import Dataset
 from common.data.read import ReadOptions, read_dataset
 from common.errors import InputError, nearest
-from common.methods.registry import get_method, load_hook
+from common.settings import AnyConfig
 
 
 @dataclass(frozen=True)
@@ -43,24 +42,14 @@ class SiteData:
         return np.maximum(self.labels, self.kept_labels)
 
 
-def load_site_data(site: Site, config: RunConfig) -> SiteData:
-    """Read and check a site's data against the run, in the form that the run's method needs.
-
-    Raises:
-        InputError: the data cannot be read or does not fit the run.
-    """
-    data: SiteData = load_hook(get_method(config.method).site_data)(site, config)
-    return data
-
-
-def load_samples(site: Site, config: RunConfig) -> SiteData:
+def load_samples(site: Site, config: AnyConfig) -> SiteData:
     """Read and check a site's samples against the run.
 
     Raises:
         InputError: unreadable data, another shape than the run's, or a label that the run does not know.
     """
     options = ReadOptions(
-        label_column=site.label_column or config.label_column,
+        label_column=config.label_column,
         image_size=config.image_size,
         skip_bad_images=config.skip_bad_images,
     )
@@ -75,9 +64,7 @@ def load_samples(site: Site, config: RunConfig) -> SiteData:
             f"shape {config.sample_shape}; give data of that shape or change the run."
         )
     labels = label_indices(dataset, config.seen_classes)
-    truth = None
-    if site.truth is not None and config.classes:
-        truth = _truth(site, dataset, config.classes)
+    truth = _truth(site, dataset, config.classes) if isinstance(site, SimulatedSite) and config.classes else None
     kept_labels = np.full(len(labels), -1, dtype=np.int64)
     if truth is None:
         chosen = _hold_out(dataset.ids, labels, config.holdout_fraction)
@@ -115,10 +102,11 @@ def _read(path: str, options: ReadOptions, modified: int, size: int) -> Dataset:
     return read_dataset(path, options)
 
 
-def _truth(site: Site, dataset: Dataset, classes: tuple[str, ...]) -> NDArray[np.int64]:
-    from common.data.write import read_truth
+def _truth(site: SimulatedSite, dataset: Dataset, classes: tuple[str, ...]) -> NDArray[np.int64] | None:
+    from common.data.truth import read_truth
 
-    assert site.truth is not None
+    if not site.truth.exists():
+        return None
     known = read_truth(site.truth)
     index = {name: i for i, name in enumerate(classes)}
     return np.array([index.get(known.get(i, ""), -1) for i in dataset.ids], dtype=np.int64)

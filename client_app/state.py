@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from common.files import write_atomically
 
 VERSION = 1
 FILE = "state.safetensors"
+BEFORE = "-before"
+V = TypeVar("V")
 log = logging.getLogger("fedlpa.site")
 
 
@@ -61,3 +63,31 @@ class PrivateState:
             lambda temporary: save_file(self.arrays, temporary, {"fedlpa": json.dumps(header)}),
             mode=0o600,
         )
+
+    def remember(self, kind: str, number: int, arrays: Mapping[str, NDArray[Any]], **values: float) -> None:
+        """Store what round ``number`` left of one ``kind``; what an earlier round left moves aside.
+
+        Each kind is kept twice, the latest and the one before it: a server that died within a round asks for that
+        round again, and a site that had already done it must find what it found the first time.
+        """
+        kept_arrays = {f"{kind}.{name}": array for name, array in arrays.items()}
+        kept_values = {f"{kind}.{name}": value for name, value in {"round": number, **values}.items()}
+        if self.values.get(f"{kind}.round", number) < number:
+            kept_arrays |= {kind + BEFORE + n.removeprefix(kind): a for n, a in self._of(self.arrays, kind).items()}
+            kept_values |= {kind + BEFORE + n.removeprefix(kind): v for n, v in self._of(self.values, kind).items()}
+        self.update(kept_arrays, kept_values)
+
+    def recall(self, kind: str, before_round: int) -> dict[str, NDArray[Any]] | None:
+        """The arrays that the last round before ``before_round`` left of one ``kind``; None where there are none.
+
+        Those of a later round belong to an earlier run on the same data and are ignored.
+        """
+        if self.values.get(f"{kind}.round") == before_round:
+            kind += BEFORE
+        if self.values.get(f"{kind}.round", before_round) >= before_round:
+            return None
+        return {name.removeprefix(f"{kind}."): array for name, array in self._of(self.arrays, kind).items()}
+
+    @staticmethod
+    def _of(entries: Mapping[str, V], kind: str) -> dict[str, V]:
+        return {name: entry for name, entry in entries.items() if name.startswith(f"{kind}.")}

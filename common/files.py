@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from common.errors import InputError
+
 
 def write_atomically(path: Path, write: Callable[[Path], object], mode: int = 0o644) -> None:
     """Call ``write`` on a temporary file beside ``path``, flush it to disk, then rename it into place.
@@ -31,6 +33,23 @@ def write_atomically(path: Path, write: Callable[[Path], object], mode: int = 0o
 def write_text(path: Path, text: str, mode: int = 0o644) -> None:
     """Write ``text`` to ``path`` atomically."""
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), mode)
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in ``path``; empty where there is no file.
+
+    Raises:
+        InputError: it holds something else.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON ({error}); restore or remove it.") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path} holds no JSON object; restore or remove it.")
+    return value
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from common.methods.registry import METHODS
+from common.methods.registry import all_methods
 from fedlpa.federation import commands as federation_commands
 from fedlpa.site import commands as site_commands
 
@@ -32,7 +32,7 @@ Set = Annotated[
 
 @app.command(epilog="Example: fedlpa simulate --data digits --clients 5 --alpha 0.2 --seed 0 --out runs/demo")
 def simulate(
-    method: Annotated[str | None, typer.Option(help=f"One of {', '.join(METHODS)}.")] = None,
+    method: Annotated[str | None, typer.Option(help=f"One of {', '.join(all_methods())}.")] = None,
     data: Annotated[
         str | None, typer.Option(help="'digits' or a path: Parquet, CSV, image folder, graph (.npz).")
     ] = None,
@@ -158,7 +158,8 @@ def check(
     from rich.console import Console
 
     from common.errors import InputError
-    from fedlpa.data_check import check_data, render
+    from fedlpa.data_check import check_data
+    from fedlpa.data_report import render
 
     report = check_data(path, _read_options(settings))
     if json:
@@ -203,7 +204,7 @@ def benchmark(
 
 @app.command(epilog="Example: fedlpa settings --method fedlpa")
 def settings(
-    method: Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.")] = "fedlpa",
+    method: Annotated[str, typer.Option(help=f"One of {', '.join(all_methods())}.")] = "fedlpa",
 ) -> None:
     """List every setting of a method with its default: what --set and run.toml take."""
     from rich.console import Console
@@ -211,9 +212,9 @@ def settings(
 
     from common.config import describe_settings
 
-    table = Table("setting", "default", "what it does", title=f"settings of {method}")
-    for key, default, description in describe_settings(method):
-        table.add_row(key, default, description)
+    table = Table("setting", "default", "whose", "what it does", title=f"settings of {method}")
+    for setting in describe_settings(method):
+        table.add_row(setting.key, setting.default, setting.owner, setting.description)
     Console().print(table)
 
 
@@ -244,8 +245,9 @@ def _count(categories: list[str]) -> tuple[list[str], list[int]]:
 
 def _print_privacy(metrics: dict[str, Any]) -> None:
     from common.privacy.accountant import privacy_sentences
+    from common.run.metrics import RunMetrics
 
-    for sentence in privacy_sentences(metrics.get("privacy")):
+    for sentence in privacy_sentences(RunMetrics.model_validate(metrics).privacy):
         print(f"privacy: {sentence}")
 
 
@@ -283,7 +285,7 @@ def _print_result(folder: Path, metrics: dict[str, Any]) -> None:
 
 
 def _print_graph_result(metrics: dict[str, Any], share: Any) -> None:
-    """The four accuracies of METHODS 2.5, for every model that was scored."""
+    """The four accuracies of docs/evaluation.md#graph-columns, for every model that was scored."""
     from rich.console import Console
     from rich.table import Table
 

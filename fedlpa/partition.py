@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from common.data.dataset import Dataset
+from common.data.parquet import write_dataset
 from common.data.read import ReadOptions, read_dataset
 from common.data.sites import site_dataset
 from common.data.split import Split, split_federation
-from common.data.write import write_dataset, write_truth
+from common.data.truth import write_truth
 from common.errors import InputError
 
 

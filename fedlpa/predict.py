@@ -106,10 +106,10 @@ def _with_backbone(model: Model, backbone: str | None) -> Model:
 
 def _matching_data(model: Model, data: str, skip_bad_images: bool) -> Dataset:
     config = model.config
-    size = config.sample_shape[1] if config.image_size is not None and config.kind == "images" else None
     options = ReadOptions(
-        label_column=config.label_column if _has_column(data, config.label_column) else "label",
-        image_size=size,
+        label_column=config.label_column,
+        label_optional=True,
+        image_size=config.image_size,
         skip_bad_images=skip_bad_images or config.skip_bad_images,
     )
     dataset = read_dataset(data, options)
@@ -119,27 +119,6 @@ def _matching_data(model: Model, data: str, skip_bad_images: bool) -> Dataset:
             f"of shape {config.sample_shape}; give data of that shape."
         )
     return dataset
-
-
-def _has_column(data: str, name: str) -> bool:
-    """Whether a table has a column of that name; new data need not have the label column."""
-    path = Path(data)
-    if path.suffix == ".parquet" and path.is_file():
-        import pyarrow.parquet as pq
-
-        try:
-            return name in pq.read_schema(path).names
-        except (OSError, ValueError):
-            return False
-    if ".csv" in path.suffixes and path.is_file():
-        import pyarrow.csv
-
-        try:
-            with pyarrow.csv.open_csv(path) as reader:
-                return name in reader.schema.names
-        except (OSError, ValueError):
-            return False
-    return False
 
 
 def _features(model: Model, dataset: Dataset) -> "tuple[Tensor, Tensor]":

@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from common.config import RunConfig
 from common.errors import InputError, RunFailedError
+from common.methods.registry import training_sites
+from common.place import Simulation
+from common.run.record import Watch
 from common.run.run_files import RunFiles
-from server_app.rounds import Watch
+from common.settings import AnyConfig
 
 
 def simulate(
-    config: RunConfig,
+    config: AnyConfig,
     *,
     overwrite: bool = False,
     watch: Watch | None = None,
@@ -43,12 +45,12 @@ def simulate(
     os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    from server_app.sites.lay_samples import prepare_simulation
+    from server_app.methods import server_method
 
     files = RunFiles(Path(config.out))
-    resolved = prepare_simulation(config, files, overwrite=overwrite)
+    resolved = server_method(config).lay_out(config, files, overwrite)
     tell = say or (lambda sentence: None)
-    tell(f"{resolved.training_sites} sites prepared in {files.sites}; starting the workers")
+    tell(f"{training_sites(resolved)} sites prepared in {files.sites}; starting the workers")
     outcome: dict[str, Any] = {}
     _run_flower(resolved, files, watch or (lambda record: None), outcome)
     if "error" in outcome:
@@ -64,7 +66,7 @@ def simulate(
     return metrics
 
 
-def _run_flower(config: RunConfig, files: RunFiles, watch: Any, outcome: dict[str, Any]) -> None:
+def _run_flower(config: AnyConfig, files: RunFiles, watch: Any, outcome: dict[str, Any]) -> None:
     """Run ServerApp and ClientApps; the result or the error lands in ``outcome``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -80,7 +82,7 @@ def _run_flower(config: RunConfig, files: RunFiles, watch: Any, outcome: dict[st
         @server_app.main()
         def main(grid: Grid, context: Context) -> None:
             try:
-                outcome["metrics"] = run(grid, config, files, watch)
+                outcome["metrics"] = run(grid, config, files, Simulation(files.sites.absolute()), watch).to_json()
             except Exception as error:  # noqa: BLE001 - Flower would print it and carry on; it is raised by the caller
                 outcome["error"] = error
 
@@ -88,17 +90,17 @@ def _run_flower(config: RunConfig, files: RunFiles, watch: Any, outcome: dict[st
             run_simulation(
                 server_app=server_app,
                 client_app=client_app,
-                num_supernodes=config.training_sites,
+                num_supernodes=training_sites(config),
                 backend_config=_backend(config),
             )
 
 
-def _backend(config: RunConfig) -> dict[str, Any]:
+def _backend(config: AnyConfig) -> dict[str, Any]:
     """One worker a core; with CUDA the workers share the device."""
     import torch
 
     cores = os.cpu_count() or 1
-    workers = max(1, min(cores // config.threads, config.training_sites))
+    workers = max(1, min(cores // config.threads, training_sites(config)))
     gpu = 0.0
     if config.device != "cpu" and torch.cuda.is_available():
         gpu = torch.cuda.device_count() / workers

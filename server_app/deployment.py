@@ -8,6 +8,7 @@ from common.config import load_config
 from common.errors import InputError, RunFailedError
 from common.files import write_json
 from common.locks import hold_lock, is_locked
+from common.place import Deployment
 from common.run.run_files import RunFiles
 from server_app.run import run
 
@@ -32,8 +33,8 @@ def run_deployed(grid: Grid, folder: Path) -> None:
                 grid,
                 load_config(files.config),
                 files,
-                lambda record: None,
-                simulated=False,
+                Deployment(),
+                watch=lambda record: None,
                 say=lambda sentence: write_json(folder / STATUS, {"message": sentence}),
             )
     except (InputError, RunFailedError) as error:

@@ -1,47 +1,45 @@
-"""``metrics.json``: what a run came to, in the form that other people's scripts read (DESIGN 2)."""
+"""``metrics.json``: what a run came to, in the form that other people's scripts read (docs/files.md#metricsjson)."""
 
-from typing import Any
+from collections.abc import Sequence
 
-from common.config import RunConfig
-from common.methods.registry import get_method, load_hook
+from common.place import Place, Simulation
 from common.privacy.accountant import privacy_reached
-
-SCHEMA = 1
+from common.run.metrics import DiscoveryFinal, GraphFinal, RunMetrics, RunSeconds, Wire
+from common.run.record import RoundRecord
+from common.settings import AnyConfig
 
 
 def final_metrics(
-    config: RunConfig,
-    history: list[dict[str, Any]],
-    delivered: dict[str, Any],
+    config: AnyConfig,
+    place: Place,
+    history: Sequence[RoundRecord],
+    final: DiscoveryFinal | GraphFinal,
     model_bytes: int,
     total_seconds: float,
-) -> dict[str, Any]:
-    """The final metrics: the last round's model, no selection; ``final`` as the method's results module says."""
-    answered = sum(record["clients"]["answered"] for record in history)
-    asked = sum(record["clients"]["asked"] for record in history)
-
-    def total(group: str, name: str) -> float:
-        return float(sum(record[group][name] for record in history))
-
-    return {
-        "schema": SCHEMA,
-        "method": config.method,
-        "data": config.data,
-        "clients": config.clients if config.data else max(record["clients"]["asked"] for record in history),
-        "alpha": config.alpha,
-        "seed": config.seed,
-        "rounds": len(history),
-        "final": load_hook(get_method(config.method).results).final_scores(config, history, delivered),
-        **({"privacy": privacy} if (privacy := privacy_reached(config, len(history))) else {}),
-        "wire": {
-            "up_bytes_per_client_round": round(total("bytes", "up") / max(1, answered)),
-            "down_bytes_per_client_round": round(total("bytes", "down") / max(1, asked)),
-            "full_model_bytes": model_bytes,
-        },
-        "seconds": {
-            "total": total_seconds,
-            "client_compute": total("seconds", "client_compute"),
-            "discovery": total("seconds", "discovery"),
-            "server": total("seconds", "server"),
-        },
-    }
+) -> RunMetrics:
+    """What the rounds add up to, beside the ``final`` scores that the method's server makes of them."""
+    asked = [record.clients.asked or 0 for record in history]
+    answered = sum(record.clients.answered or 0 for record in history)
+    up = sum(record.bytes.up or 0 for record in history)
+    down = sum(record.bytes.down or 0 for record in history)
+    return RunMetrics(
+        method=config.method,
+        data=config.data,
+        clients=config.clients if isinstance(place, Simulation) else max(asked),
+        alpha=config.alpha,
+        seed=config.seed,
+        rounds=len(history),
+        final=final,
+        privacy=privacy_reached(config, len(history)),
+        wire=Wire(
+            up_bytes_per_client_round=round(up / max(1, answered)),
+            down_bytes_per_client_round=round(down / max(1, sum(asked))),
+            full_model_bytes=model_bytes,
+        ),
+        seconds=RunSeconds(
+            total=total_seconds,
+            client_compute=sum(record.seconds.client_compute or 0.0 for record in history),
+            discovery=sum(record.seconds.discovery or 0.0 for record in history),
+            server=sum(record.seconds.server or 0.0 for record in history),
+        ),
+    )

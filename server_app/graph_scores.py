@@ -1,4 +1,4 @@
-"""Accuracies of graph methods from the sites' counts of right predictions (METHODS 2.5)."""
+"""Accuracies of graph methods from the sites' counts of right predictions (docs/evaluation.md#graph-columns)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.config import RunConfig
 from common.methods.graph_common import COLUMNS
+from common.settings import AnyConfig
 
 GraphCounts = Mapping[str, NDArray[np.int64]]
 """A site's ``correct`` [predictors, columns, C] and ``total`` [columns, C]."""
@@ -23,7 +23,7 @@ def column_scores(counts: Mapping[str, GraphCounts], predictor: int) -> dict[str
     return scores
 
 
-def all_scores(counts: Mapping[str, GraphCounts], predictors: tuple[str, ...], config: RunConfig) -> dict[str, Any]:
+def all_scores(counts: Mapping[str, GraphCounts], predictors: tuple[str, ...], config: AnyConfig) -> dict[str, Any]:
     """The first predictor's columns; every predictor's under ``by_model``; the first's by site and by class."""
     return {
         **column_scores(counts, 0),

@@ -1,17 +1,31 @@
-"""What the round loop asks of a method's server side."""
+"""What a method at the server is: how its sites are laid out in a simulation, and what the round loop asks of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.config import RunConfig
-from common.discovery.catalogue import Catalogue
 from common.methods.plan import RoundPlan
+from common.place import Place
+from common.run.checkpoint import Snapshot
+from common.run.metrics import DiscoveryFinal, Final, GraphFinal
+from common.run.model_files import Model
+from common.run.record import RoundRecord, Scores
+from common.run.run_files import RunFiles
+from common.settings import O, RunConfig
 
 Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Broadcast:
+    """What one site gets in a round, beside the configuration."""
+
+    records: Mapping[str, Arrays] = field(default_factory=dict)
+    values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Short lists of numbers by which the method steers its clients."""
 
 
 @dataclass(frozen=True)
@@ -32,30 +46,16 @@ class Reply:
 class Outcome:
     """What a finished round comes to: entries of its line in ``rounds.jsonl``."""
 
-    scores: dict[str, Any]
+    scores: Scores = field(default_factory=dict)
     found: int | None = None
-    concepts: dict[str, int] = field(default_factory=dict)
+    concepts: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """A method's whole state at the server: named arrays and JSON values."""
+class MethodServer(Protocol):
+    """A method's server in one run: ``broadcast`` for every site, ``fold`` for every reply, then ``finish_round``."""
 
-    arrays: dict[str, NDArray[Any]]
-    values: dict[str, Any]
-
-    def part(self, prefix: str) -> dict[str, NDArray[Any]]:
-        """The arrays whose names start with ``prefix``, without it."""
-        return {name.removeprefix(prefix): value for name, value in self.arrays.items() if name.startswith(prefix)}
-
-
-class ServerMethod(Protocol):
-    """One per run. The loop calls ``broadcast`` for every site, ``fold`` for every reply, then ``finish_round``."""
-
-    def __init__(self, config: RunConfig) -> None: ...
-
-    def broadcast(self, plan: RoundPlan, site: str) -> tuple[dict[str, Arrays], tuple[float, ...] | None]:
-        """Array records for one site, and the federation's calibration curve if there is one."""
+    def broadcast(self, plan: RoundPlan, site: str) -> Broadcast:
+        """What one site gets."""
         ...
 
     def fold(self, plan: RoundPlan, reply: Reply) -> None:
@@ -78,6 +78,30 @@ class ServerMethod(Protocol):
         """The global model's tensors."""
         ...
 
-    def catalogue(self) -> Catalogue | None:
-        """The federation's categories, if the method has them."""
+    def final_model(self) -> Model:
+        """What is kept of the run for predictions."""
         ...
+
+    def delivery_scores(self, replies: Mapping[str, Reply]) -> Final | None:
+        """Scores of the sites' own final predictions, from the answers to the final model; None outside benchmarks."""
+        ...
+
+    def final_scores(self, history: Sequence[RoundRecord], delivered: Final | None) -> DiscoveryFinal | GraphFinal:
+        """``final`` of ``metrics.json``: the last round's model, no selection."""
+        ...
+
+
+@dataclass(frozen=True)
+class ServerMethod(Generic[O]):
+    """A method at the server: ``METHOD`` of its room in ``server_app.methods``."""
+
+    start: Callable[[RunConfig[O], Place], MethodServer]
+    """Its server for one run."""
+    lay_out: Callable[[RunConfig[O], RunFiles, bool], RunConfig[O]]
+    """Lay out a simulation's sites and write ``config.json``; the configuration with what was found in the data.
+
+    Arguments: configuration, the run's files, whether a run in the folder is replaced.
+
+    Raises:
+        InputError: the data, a setting, or the folder will not do. Nothing is written then.
+    """

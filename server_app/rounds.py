@@ -1,104 +1,64 @@
 """The round loop: ask every site, validate and fold each reply, close the round, checkpoint, go on."""
 
-import importlib
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
 from flwr.app import Message, MessageType
 from flwr.serverapp import Grid
 
-from common.config import RunConfig
 from common.errors import RunFailedError
-from common.methods.plan import RoundPlan
-from common.methods.registry import get_method, load_hook, round_contract
-from common.privacy.accountant import privacy_reached
+from common.methods.plan import RoundPlan, round_contract
+from common.methods.registry import get_method
+from common.place import Place, Simulation
+from common.run.checkpoint import read_checkpoint, write_checkpoint
+from common.run.metrics import Final
 from common.run.model_files import save_model
+from common.run.record import Absence, Outlier, RoundRecord, Watch
 from common.run.run_files import RunFiles
+from common.settings import AnyConfig
 from common.wire.contract import Contract, sits_out, violations
 from common.wire.messages import DELIVER, Instruction, content_bytes, read_arrays, read_metrics, server_content
 from server_app.aggregate.noisy import clip_reply
 from server_app.asking import Exchange
-from server_app.method import Outcome, Reply, ServerMethod
+from server_app.attendance import Attendance, Say
+from server_app.method import Broadcast, MethodServer, Reply
+from server_app.methods import server_method
 from server_app.outliers import Spool, clipped, far_outside, update_norm
+from server_app.tally import Tally
 
 log = logging.getLogger("fedlpa.server")
 
-Watch = Callable[[dict[str, Any]], None]
-HEALTH = ("stability", "silhouette", "tiny-share", "prior-drift")
 AGAIN = 10.0
 """Seconds before a round that too few sites answered is asked for again."""
-RETURN = 60.0
-"""Seconds that the final model waits for a site that took part and is away just then."""
 SLACK = 60.0
 """Seconds that a message outlives the round's timeout; after them its site is asked again."""
 
-
-@dataclass
-class Tally:
-    """What the replies of one round add up to, beside what the method makes of them."""
-
-    asked: int = 0
-    answered: dict[str, dict[str, Any]] = field(default_factory=dict)
-    sat_out: list[str] = field(default_factory=list)
-    failed: list[dict[str, str]] = field(default_factory=list)
-    refused: list[dict[str, str]] = field(default_factory=list)
-    outliers: list[dict[str, Any]] = field(default_factory=list)
-    up: int = 0
-    down: int = 0
-    server_seconds: float = 0.0
-
-    def mean(self, metric: str) -> float | None:
-        """Mean over the sites that reported ``metric``, weighted by their samples."""
-        known = [(m[metric], m["samples"]) for _, m in sorted(self.answered.items()) if metric in m]
-        weight = sum(n for _, n in known)
-        return sum(value * n for value, n in known) / weight if weight else None
-
-    def total(self, metric: str) -> float:
-        """Sum over sites."""
-        return float(sum(m.get(metric, 0.0) for m in self.answered.values()))
-
-    def reasons(self) -> str:
-        """Why sites are missing, in one line."""
-        return "; ".join(f"{entry['site']}: {entry['reason']}" for entry in self.failed + self.refused)
+Fold = Callable[[Reply], None]
 
 
 class Rounds:
-    """One run on one grid. The method's state and the history live here; the files make them last."""
+    """One run on one grid. The method's server and the history live here; the files make them last."""
 
     def __init__(
-        self,
-        grid: Grid,
-        config: RunConfig,
-        files: RunFiles,
-        watch: Watch,
-        *,
-        simulated: bool,
-        say: Callable[[str], None] | None = None,
+        self, grid: Grid, config: AnyConfig, files: RunFiles, place: Place, watch: Watch, say: Say | None = None
     ) -> None:
-        self.grid, self.config, self.files, self.watch = grid, config, files, watch
+        self.config, self.files, self.place, self.watch = config, files, place, watch
         self.say = say or (lambda sentence: None)
-        self.simulation_root = str(files.sites.absolute()) if simulated else ""
-        self.description = get_method(config.method)
-        self.results: Any = load_hook(self.description.results)
-        self.contract: Contract = self.description.contract(config)
-        self.method = self._new_method()
-        self.sites: dict[int, str] = {}
+        self.spec = get_method(config.method)
+        self.contract: Contract = self.spec.contract(config, place)
+        self.method = self._new_server()
+        self.attendance = Attendance(grid, config, place, self.say)
         self.run_name = files.name()
-        self.history: list[dict[str, Any]] = []
+        self.history: list[RoundRecord] = []
         model_bytes = sum(array.nbytes for array in self.method.weights().values())
-        self.exchange = Exchange(grid, model_bytes, None if simulated else self._activations)
-        self._took_part: set[int] = set()
-        self.delivered: dict[str, Any] = {}
+        activations = None if isinstance(place, Simulation) else self.attendance.activations
+        self.exchange = Exchange(grid, model_bytes, activations)
+        self.delivered: Final | None = None
         """Scores of the sites' own final predictions; benchmarks only."""
 
-    def _new_method(self) -> ServerMethod:
-        module, _, name = self.description.server.partition(":")
-        method: ServerMethod = getattr(importlib.import_module(module), name)(self.config)
-        return method
+    def _new_server(self) -> MethodServer:
+        return server_method(self.config).start(self.config, self.place)
 
     def run(self) -> None:
         """All rounds that are left, the delivery of the model, and the final files.
@@ -108,14 +68,14 @@ class Rounds:
         """
         done = self._resume()
         self._meet()
-        rounds = self.description.rounds(self.config)
+        rounds = self.spec.rounds(self.config)
         for number in range(done + 1, rounds + 1):
-            record = self._round(self.description.plan(self.config, number))
+            record = self._round(self.spec.plan(self.config, number))
             self.history.append(record)
             self.files.add_round(record)
-            self.files.write_checkpoint(number, self.method.snapshot())
+            write_checkpoint(self.files.checkpoint, number, self.method.snapshot())
             self.watch(record)
-        self._keep_model()
+        save_model(self.files.model, self.method.final_model())
         self._deliver(rounds)
 
     def _resume(self) -> int:
@@ -123,7 +83,7 @@ class Rounds:
         if not self.files.checkpoint.exists():
             self.files.keep_rounds(0)
             return 0
-        done, snapshot = self.files.read_checkpoint()
+        done, snapshot = read_checkpoint(self.files.checkpoint)
         self.method.restore(snapshot)
         self.history = self.files.keep_rounds(done)
         for record in self.history:
@@ -132,61 +92,22 @@ class Rounds:
 
     def _meet(self) -> None:
         """Ask every node who it is and whether its data fits the run, before any work is done."""
-        nodes = self._gather()
-        plan = self.description.plan(self.config, 1)
+        nodes = self.attendance.gather()
+        plan = self.spec.plan(self.config, 1)
         tally = self._ask(nodes, plan, MessageType.QUERY, self.contract.metrics_only(), lambda reply: None)
         for entry in tally.failed + tally.refused:
-            log.warning("%s does not take part: %s", entry["site"], entry["reason"])
+            log.warning("%s does not take part: %s", entry.site, entry.reason)
         if not any(metrics["samples"] for metrics in tally.answered.values()):
             reasons = tally.reasons()
             raise RunFailedError(f"no site can take part{': ' + reasons if reasons else ''}.")
 
-    def _gather(self) -> list[int]:
-        """All connected nodes, as soon as they are enough.
-
-        Raises:
-            RunFailedError: they are not within the quorum's timeout.
-        """
-        wanted = self.config.training_sites if self.simulation_root else self.config.min_clients
-        patience = self.config.round_timeout if self.simulation_root else self.config.quorum_timeout
-        deadline = time.monotonic() + patience
-        told = -1
-        while len(nodes := sorted(self.grid.get_node_ids())) < wanted:
-            if time.monotonic() > deadline:
-                raise RunFailedError(
-                    f"only {len(nodes)} of {wanted} sites are connected after {patience:g} s; the checkpoint is "
-                    "kept: start the missing ones and run again."
-                )
-            if len(nodes) != told:
-                told = len(nodes)
-                self.say(f"waiting for sites: {told} of at least {wanted} are connected")
-            time.sleep(0.1 if self.simulation_root else 1.0)
-        if not self.simulation_root:
-            self._learn_names()
-        return nodes
-
-    def _activations(self) -> dict[int, float]:
-        """When each site last came online, in seconds since the epoch by the server's clock."""
-        return {
-            node.node_id: datetime.fromisoformat(node.last_activated_at).timestamp()
-            for node in self.grid.get_nodes()
-            if node.last_activated_at
-        }
-
-    def _learn_names(self) -> None:
-        """Sites are called by the names that their keys were registered under."""
-        names = {node.node_id: node.name for node in self.grid.get_nodes()}
-        for node, name in names.items():
-            if name and list(names.values()).count(name) == 1:
-                self.sites[node] = name
-
-    def _round(self, plan: RoundPlan) -> dict[str, Any]:
+    def _round(self, plan: RoundPlan) -> RoundRecord:
         """One round, again and again until enough sites have answered.
 
         Raises:
             RunFailedError: they have not within the quorum's timeout.
         """
-        patience = 0.0 if self.simulation_root else self.config.quorum_timeout
+        patience = 0.0 if isinstance(self.place, Simulation) else self.config.quorum_timeout
         deadline: float | None = None
         snapshot = self.method.snapshot()
         while True:
@@ -202,17 +123,17 @@ class Rounds:
             if time.monotonic() >= deadline:
                 raise RunFailedError(f"{told}; the checkpoint is kept.")
             self.say(f"{told}; asking again")
-            self.method = self._new_method()
+            self.method = self._new_server()
             self.method.restore(snapshot)
             time.sleep(min(AGAIN, max(0.0, deadline - time.monotonic())))
         closing = time.perf_counter()
         outcome = self.method.finish_round(plan)
         tally.server_seconds += time.perf_counter() - closing
-        return self._record(plan, tally, outcome, time.perf_counter() - started)
+        return tally.record(self.config, plan, self.contract.metrics, outcome, time.perf_counter() - started)
 
     def _collect(self, plan: RoundPlan) -> Tally:
         """Ask all sites and fold their replies, except for what is far outside the others."""
-        mode, nodes = self.config.outliers, self._gather()
+        mode, nodes = self.config.outliers, self.attendance.gather()
         before = self.method.weights()
         spool = Spool(self.files.folder / ".spool") if mode in {"clip", "refuse"} else None
         norms: dict[str, float] = {}
@@ -229,11 +150,11 @@ class Rounds:
 
         tally = self._ask(nodes, plan, MessageType.TRAIN, round_contract(self.contract, plan), take)
         limits = far_outside(norms, self.config.outlier_factor)
-        tally.outliers = [{"site": site, "norm": norms[site], "limit": limit} for site, limit in limits.items()]
+        tally.outliers = [Outlier(site=site, norm=norms[site], limit=limit) for site, limit in limits.items()]
         for reply in spool.replies() if spool is not None else ():
             if reply.site in limits and mode == "refuse":
                 told = f"its update's norm {norms[reply.site]:.3g} is far outside the others'"
-                tally.refused.append({"site": reply.site, "reason": told})
+                tally.refused.append(Absence(site=reply.site, reason=told))
                 tally.answered.pop(reply.site)
                 continue
             if reply.site in limits:
@@ -241,20 +162,12 @@ class Rounds:
             self.method.fold(plan, reply)
         return tally
 
-    def _ask(
-        self,
-        nodes: list[int],
-        plan: RoundPlan,
-        kind: str,
-        contract: Contract,
-        fold: Callable[[Reply], None],
-    ) -> Tally:
+    def _ask(self, nodes: list[int], plan: RoundPlan, kind: str, contract: Contract, fold: Fold) -> Tally:
         """Send one message to every node that is free, and take in the valid replies."""
         tally = Tally(asked=len(nodes))
         busy = self.exchange.busy()
         for node in sorted(set(nodes) & busy.keys()):
-            told = f"still working on its message of round {busy[node]}"
-            tally.failed.append({"site": self._name(node), "reason": told})
+            self._miss(tally, node, f"still working on its message of round {busy[node]}")
         silent = set(nodes) - busy.keys()
         for node, message in self.exchange.ask(
             self._messages(sorted(silent), plan, kind, tally),
@@ -264,24 +177,23 @@ class Rounds:
         ):
             silent.discard(node)
             if message is None:
-                tally.failed.append({"site": self._name(node), "reason": "restarted while it was working"})
+                self._miss(tally, node, "restarted while it was working")
                 continue
             started = time.perf_counter()
             self._take(node, message, contract, fold, tally)
-            if self._name(node) in tally.answered:
-                self._took_part.add(node)
             del message  # a model may be in it
             tally.server_seconds += time.perf_counter() - started
         for node in sorted(silent):
-            tally.failed.append({"site": self._name(node), "reason": "no reply in time"})
+            self._miss(tally, node, "no reply in time")
         return tally
 
     def _messages(self, nodes: list[int], plan: RoundPlan, kind: str, tally: Tally) -> Iterator[Message]:
         """The round's messages, built one at a time."""
         for node in nodes:
-            records, curve = ({}, None) if kind == MessageType.QUERY else self._broadcast(plan, node)
-            told = Instruction(self.config, plan.round, curve, self.simulation_root, self.run_name)
-            content = server_content(told, records)
+            asks = kind == MessageType.QUERY
+            sent = Broadcast() if asks else self.method.broadcast(plan, self.attendance.name(node))
+            told = Instruction(self.config, plan.round, self.place, self.run_name, sent.values)
+            content = server_content(told, sent.records)
             tally.down += content_bytes(content)
             yield Message(
                 content,
@@ -291,95 +203,41 @@ class Rounds:
                 ttl=self.config.round_timeout + SLACK,
             )
 
-    def _broadcast(self, plan: RoundPlan, node: int) -> Any:
-        return self.method.broadcast(plan, self._name(node))
-
-    def _take(
-        self, node: int, message: Message, contract: Contract, fold: Callable[[Reply], None], tally: Tally
-    ) -> None:
+    def _take(self, node: int, message: Message, contract: Contract, fold: Fold, tally: Tally) -> None:
         if message.has_error():
-            tally.failed.append({"site": self._name(node), "reason": message.error.reason or "no reason given"})
+            self._miss(tally, node, message.error.reason or "no reason given")
             return
         found = violations(message.content, contract)
         metrics = read_metrics(message.content)
         if not found and "samples" not in metrics:
             found = ["metric 'samples' is missing"]
         if found:
-            tally.refused.append({"site": self._name(node), "reason": "; ".join(found[:3])})
+            tally.refused.append(Absence(site=self.attendance.name(node), reason="; ".join(found[:3])))
             return
-        if "site" in metrics and self.simulation_root:
-            self.sites[node] = f"site-{int(metrics['site'])}"
-        site = self._name(node)
+        if "site" in metrics:
+            self.attendance.introduce(node, int(metrics["site"]))
+        site = self.attendance.name(node)
         if sits_out(message.content):
             tally.sat_out.append(site)
             return
         tally.up += content_bytes(message.content)
         tally.answered[site] = metrics
+        self.attendance.note(node)
         fold(Reply(site, read_arrays(message.content), metrics))
 
-    def _name(self, node: int) -> str:
-        return self.sites.get(node, f"node-{node}")
-
-    def _record(self, plan: RoundPlan, tally: Tally, outcome: Outcome, seconds: float) -> dict[str, Any]:
-        named = [name for name in self.contract.metrics if name.startswith("loss-")]
-        losses = {name.removeprefix("loss-"): tally.mean(name) for name in named}
-        health = {name: tally.mean(name) for name in HEALTH}
-        scores = {"global": None, "local": None, "seen_accuracy": tally.mean("seen-accuracy"), **outcome.scores}
-        classes = self.config.classes
-        return {
-            "round": plan.round,
-            "rounds": plan.rounds,
-            "phase": plan.phase,
-            "loss": {name.replace("-", "_"): value for name, value in losses.items() if value is not None},
-            "scores": scores,
-            "categories": {"found": outcome.found, "true": len(classes) if classes else None},
-            "concepts": dict(sorted(outcome.concepts.items())),
-            "health": {name.replace("-", "_"): value for name, value in health.items() if value is not None},
-            "clients": {
-                "asked": tally.asked,
-                "answered": len(tally.answered),
-                "sat_out": sorted(tally.sat_out),
-                "failed": sorted(tally.failed, key=lambda entry: entry["site"]),
-                "refused": sorted(tally.refused, key=lambda entry: entry["site"]),
-                "outliers": tally.outliers,
-            },
-            **({"privacy": privacy} if (privacy := privacy_reached(self.config, plan.round)) else {}),
-            "bytes": {"up": tally.up, "down": tally.down},
-            "seconds": {
-                "round": seconds,
-                "client_compute": tally.total("seconds"),
-                "discovery": tally.total("discovery-seconds"),
-                "server": tally.server_seconds,
-            },
-        }
-
-    def _keep_model(self) -> None:
-        save_model(self.files.model, self.results.final_model(self.config, self.method))
+    def _miss(self, tally: Tally, node: int, reason: str) -> None:
+        tally.failed.append(Absence(site=self.attendance.name(node), reason=reason))
 
     def _deliver(self, rounds: int) -> None:
         """Give every site the final model; a site that misses this lost nothing but its predictions."""
-        plan = self.description.plan(self.config, rounds + 1)
-        nodes = self._returned()
+        plan = self.spec.plan(self.config, rounds + 1)
+        nodes = self.attendance.returned()
         replies: dict[str, Reply] = {}
 
-        def fold(reply: Reply) -> None:
+        def keep(reply: Reply) -> None:
             replies[reply.site] = reply
 
-        tally = self._ask(nodes, plan, DELIVER, self.contract.delivery(), fold)
+        tally = self._ask(nodes, plan, DELIVER, self.contract.delivery(), keep)
         for entry in tally.failed + tally.refused:
-            log.warning("%s did not take the final model: %s", entry["site"], entry["reason"])
-        self.delivered = self.results.delivery_scores(self.config, self.method, replies)
-
-    def _returned(self) -> list[int]:
-        """All connected nodes, once those that took part are back or have had their time to be."""
-        deadline = time.monotonic() + RETURN
-        told = False
-        while missing := self._took_part - set(nodes := sorted(self.grid.get_node_ids())):
-            if time.monotonic() >= deadline:
-                break
-            if not told:
-                names = ", ".join(sorted(self._name(node) for node in missing))
-                self.say(f"waiting up to {RETURN:g} s for {names} to come back for the final model")
-                told = True
-            time.sleep(0.2)
-        return nodes
+            log.warning("%s did not take the final model: %s", entry.site, entry.reason)
+        self.delivered = self.method.delivery_scores(replies)

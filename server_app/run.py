@@ -2,31 +2,31 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from flwr.serverapp import Grid
 
-from common.config import RunConfig
 from common.files import write_json
+from common.place import Place
+from common.run.metrics import RunMetrics
+from common.run.record import RoundRecord, Watch
 from common.run.run_files import RunFiles
+from common.settings import AnyConfig
 from server_app.final_metrics import final_metrics
-from server_app.rounds import Rounds, Watch
+from server_app.rounds import Rounds
 
 
 def run(
     grid: Grid,
-    config: RunConfig,
+    config: AnyConfig,
     files: RunFiles,
+    place: Place,
     watch: Watch,
-    *,
-    simulated: bool = True,
     say: Callable[[str], None] | None = None,
-) -> dict[str, Any]:
+) -> RunMetrics:
     """Run all rounds and write ``metrics.json``.
 
     Args:
         watch: called with every round's record.
-        simulated: whether the sites lie in ``files.sites``; otherwise they are institutions of their own.
         say: called with sentences on what the run is waiting for.
 
     Returns:
@@ -40,17 +40,18 @@ def run(
         board = TensorBoardLog(files.tensorboard)
         watchers.append(board.add)
 
-    def watch_all(record: dict[str, Any]) -> None:
+    def watch_all(record: RoundRecord) -> None:
         for each in watchers:
             each(record)
 
-    rounds = Rounds(grid, config, files, watch_all, simulated=simulated, say=say)
+    rounds = Rounds(grid, config, files, place, watch_all, say)
     rounds.run()
     if config.tensorboard:
         board.close()
-    before = sum(record["seconds"]["round"] for record in rounds.history)
+    before = sum(record.seconds.round or 0.0 for record in rounds.history)
     total = max(before, time.perf_counter() - started)
     model_bytes = sum(array.nbytes for array in rounds.method.weights().values())
-    metrics = final_metrics(config, rounds.history, rounds.delivered, model_bytes, total)
-    write_json(files.metrics, metrics)
+    final = rounds.method.final_scores(rounds.history, rounds.delivered)
+    metrics = final_metrics(config, place, rounds.history, final, model_bytes, total)
+    write_json(files.metrics, metrics.to_json())
     return metrics

@@ -1,27 +1,27 @@
-"""Scores of a round from the clients' count matrices; exact, and without per-sample labels (METHODS 1.6)."""
+"""Scores of a round, exact, from the clients' count matrices alone (docs/evaluation.md#discovery-scores)."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from common.config import RunConfig
 from common.discovery.scores import Counts, Scores, mean_scores, score
+from common.settings import AnyConfig
 
 
-def old_classes(config: RunConfig) -> list[bool]:
+def old_classes(config: AnyConfig) -> list[bool]:
     """For every true class whether it is a seen one."""
     seen = set(config.seen_classes)
     return [name in seen for name in config.classes]
 
 
-def local_scores(counts: Mapping[str, Counts], config: RunConfig) -> Scores:
+def local_scores(counts: Mapping[str, Counts], config: AnyConfig) -> Scores:
     """Every client matched by itself, averaged by its number of unlabelled samples."""
     old = old_classes(config)
     return mean_scores([(score(c, old), int(c.sum())) for _, c in sorted(counts.items()) if c.sum()])
 
 
-def global_scores(counts: Mapping[str, Counts], config: RunConfig) -> Scores | None:
+def global_scores(counts: Mapping[str, Counts], config: AnyConfig) -> Scores | None:
     """One match for the whole federation: the clients' counts over the same categories, added up."""
     if not counts:
         return None

@@ -1,17 +1,16 @@
 """The rounds of a run as TensorBoard scalars."""
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+from common.run.record import RoundRecord
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
-
-# Sites are counted, not named: a list of names is no scalar.
-_COUNTED = {"sat_out", "failed", "refused"}
-_LEFT_OUT = {"round", "rounds", "phase"}
 
 
 class TensorBoardLog:
@@ -27,9 +26,9 @@ class TensorBoardLog:
         self._writer: SummaryWriter | None = None
         self._last_round = 0
 
-    def add(self, record: dict[str, Any]) -> None:
-        """Write one record of ``rounds.jsonl`` and flush it."""
-        step = int(record["round"])
+    def add(self, record: RoundRecord) -> None:
+        """Write one record and flush it."""
+        step = record.round
         if self._writer is None or step <= self._last_round:
             self._writer = self._start_at(step)
         for tag, value in scalars(record):
@@ -60,18 +59,18 @@ class TensorBoardLog:
         return SummaryWriter(str(self._folder), purge_step=step)
 
 
-def scalars(record: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """The finite numbers of a record as ``(tag, value)``."""
-    for key, value in record.items():
-        if key not in _LEFT_OUT:
+def scalars(record: RoundRecord) -> Iterator[tuple[str, float]]:
+    """The numbers of a record as ``(tag, value)``; sites are counted, not named."""
+    for key, value in record.to_json().items():
+        if key not in {"round", "rounds"}:
             yield from _scalars(key, value)
 
 
-def _scalars(tag: str, value: Any) -> Iterator[tuple[str, float]]:
+def _scalars(tag: str, value: JsonValue) -> Iterator[tuple[str, float]]:
     if isinstance(value, dict):
         for key, part in value.items():
             yield from _scalars(f"{tag}/{key}", part)
-    elif isinstance(value, list) and tag.rsplit("/", 1)[-1] in _COUNTED:
+    elif isinstance(value, list) and tag != "clients/outliers":
         yield tag, float(len(value))
-    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    elif isinstance(value, int | float):
         yield tag, float(value)

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from common.config import RunConfig
+from common.settings import AnyConfig
 
 
-def initial_weights(config: RunConfig, head_rows: int) -> dict[str, NDArray[np.float32]]:
+def initial_weights(config: AnyConfig, head_rows: int) -> dict[str, NDArray[np.float32]]:
     """The travelling tensors of a freshly initialised network, by the run's seed."""
     from common.models import build_network, travelling
 

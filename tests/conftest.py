@@ -12,8 +12,8 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
-    from common.config import RunConfig
     from common.run.run_files import RunFiles
+    from common.settings import AnyConfig
 
 
 @pytest.fixture(scope="session")
@@ -36,13 +36,13 @@ def flower_task(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def small_federation(tmp_path: Path) -> "Callable[..., tuple[RunConfig, RunFiles]]":
+def small_federation(tmp_path: Path) -> "Callable[..., tuple[AnyConfig, RunFiles]]":
     """Makes a run folder with a few digits spread over three sites; returns its configuration and its files."""
     from common.config import make_config
     from common.run.run_files import RunFiles
     from server_app.sites.lay_samples import prepare_simulation
 
-    def prepare(folder: str = "run", overwrite: bool = False, **settings: object) -> "tuple[RunConfig, RunFiles]":
+    def prepare(folder: str = "run", overwrite: bool = False, **settings: object) -> "tuple[AnyConfig, RunFiles]":
         given = {"rows": 120, "clients": 3, "alpha": 50, "rounds": 5, "threads": 1, "tensorboard": False}
         given |= {name.replace("_", "-"): value for name, value in settings.items()}
         files = RunFiles(tmp_path / folder)

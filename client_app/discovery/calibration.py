@@ -1,6 +1,6 @@
 """Choosing Infomap's resolution with labels only: how well do communities agree with labels they did not see?
 
-No number of categories and no unlabelled truth enters. METHODS 1.3 step 4, 1.8 step 2.
+No number of categories and no unlabelled truth enters (docs/method.md#calibration).
 """
 
 from collections.abc import Sequence

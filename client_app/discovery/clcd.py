@@ -1,4 +1,4 @@
-"""The whole of client-local category discovery, step by step (METHODS 1.3 with the recipe of 1.8)."""
+"""The whole of client-local category discovery, step by step (docs/method.md#discovery)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from client_app.discovery.concepts import Concepts, form_concepts
 from client_app.discovery.rate_split import rate_split
 from client_app.discovery.refine import refine, reliable_classes
 from common.discovery.similarity import Edges, centred, similarity_graph
+from common.methods.discovery_common import RESOLUTIONS
 from common.methods.option_groups import DiscoveryOptions
-from common.wire.records import RESOLUTIONS
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Splitting concepts whose parts are labelled at different rates (METHODS 1.8, step 3).
+"""Splitting concepts whose parts are labelled at different rates (docs/method.md#label-rate-split).
 
 Where a fixed share of every seen class is labelled, a part of a concept that carries few labels cannot be that
 class. This rescues seen classes that a novel one has swallowed, and the other way round. It assumes that labels

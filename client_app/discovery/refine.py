@@ -19,7 +19,7 @@ def refine(edges: Edges, known: NDArray[np.int64]) -> Edges:
 
 
 def reliable_classes(cosines: NDArray[np.float32], labels: NDArray[np.int64], quantile: float) -> NDArray[np.int64]:
-    """The seen class that each sample reliably has (METHODS 1.3, step 2).
+    """The seen class that each sample reliably has (docs/method.md#reliable-classes).
 
     A labelled sample has its label. An unlabelled one has the class the head predicts if its confidence
     exceeds the ``quantile`` of the confidences of *labelled* samples predicted as that class; otherwise -1.

@@ -1,4 +1,4 @@
-"""One local epoch of a graph network: real batches and all slots, on prior-corrected logits (METHODS 2.7)."""
+"""One local epoch of a graph network: real batches and all slots, corrected logits (docs/fedlog.md#training)."""
 
 from dataclasses import dataclass
 

@@ -10,13 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from client_app.site import Site
+from client_app.site import SimulatedSite, Site
 from client_app.site_data import SiteData, load_samples
-from common.config import RunConfig
-from common.data.graph import TRAIN, VALIDATION, Graph, read_graph
-from common.data.graph_partition import SHARES, ClientGraph, read_client
+from common.data.graph import TRAIN, VALIDATION, Graph, check_trainable, read_graph
+from common.data.graph_partition import SHARES, ClientGraph
+from common.data.kinds.graphs import GRAPHS, is_graph
+from common.data.kinds.vectors import VECTORS
+from common.data.partition_files import read_client
 from common.errors import InputError, nearest
-from common.methods.graph_common import KIND, TABLE, graph_options
+from common.methods.graph_common import GraphOptions
+from common.settings import AnyConfig
 
 HELD_OUT = "held-out.npz"
 """Beside a benchmark's truth: the institution that takes no part, which every client's model is scored on."""
@@ -46,23 +49,23 @@ class GraphSiteData(SiteData):
         return np.bincount(self.labels[self.train], minlength=classes).astype(np.int64)
 
 
-def load_graph_data(site: Site, config: RunConfig) -> GraphSiteData:
+def load_graph_data(site: Site, config: AnyConfig) -> GraphSiteData:
     """Read and check a site's graph against the run.
 
     Raises:
         InputError: an unreadable graph, another number of features than the run's, a label that the run does not
             know, or no label at all.
     """
-    if config.kind not in (KIND, TABLE):
+    if config.kind not in (GRAPHS.name, VECTORS.name):
         raise InputError(
             f"method {config.method} works on graphs and tables, the run says kind '{config.kind}'; set kind = "
-            f'"{KIND}" or "{TABLE}".'
+            f'"{GRAPHS.name}" or "{VECTORS.name}".'
         )
     stamp = site.data.stat()
     return _load(site, config, stamp.st_mtime_ns, stamp.st_size)
 
 
-def load_graph(path: Path, config: RunConfig) -> Graph:
+def load_graph(path: Path, config: AnyConfig) -> Graph:
     """The graph in ``path`` with labels as indices into the run's classes.
 
     Raises:
@@ -99,21 +102,18 @@ def split_labelled(labels: NDArray[np.int64], seed: int) -> tuple[NDArray[np.boo
 
 
 @lru_cache(maxsize=8)
-def _load(site: Site, config: RunConfig, modified: int, size: int) -> GraphSiteData:
+def _load(site: Site, config: AnyConfig, modified: int, size: int) -> GraphSiteData:
     """Reading again only when the file changed: a simulation's workers serve many rounds."""
-    graph = load_graph(site.data, config) if site.data.suffix == ".npz" else _table(site, config)
-    if not (graph.labels >= 0).any():
-        raise InputError(f"{site.data} holds no label; a site needs labelled nodes to train on.")
+    graph = load_graph(site.data, config) if is_graph(site.data) else _table(site, config)
+    check_trainable(graph)
     train, validation = graph.masks.get(TRAIN), graph.masks.get(VALIDATION)
     if train is None:
         train, validation = split_labelled(graph.labels, config.seed)
     elif validation is None:
         validation = (graph.labels >= 0) & ~train
-    if not train.any():
-        raise InputError(f"{site.data}: {TRAIN} marks no node; mark the labelled nodes to train on, or leave it out.")
     assert validation is not None
     benchmark = held_out = None
-    if site.truth is not None and config.classes:
+    if isinstance(site, SimulatedSite) and config.classes and site.truth.exists():
         benchmark, held_out = read_client(site.truth), read_client(site.truth.with_name(HELD_OUT))
     return GraphSiteData(
         ids=graph.ids,
@@ -130,13 +130,14 @@ def _load(site: Site, config: RunConfig, modified: int, size: int) -> GraphSiteD
     )
 
 
-def _table(site: Site, config: RunConfig) -> Graph:
+def _table(site: Site, config: AnyConfig) -> Graph:
     """A site's rows with their similarity graph."""
     from common.data.table_graph import table_edges
 
     rows = load_samples(site, config)
     x = rows.x.numpy().astype(np.float32)
-    edges = table_edges(x, graph_options(config).knn)
+    assert isinstance(config.options, GraphOptions)
+    edges = table_edges(x, config.options.knn)
     return Graph(x, edges, rows.labels, config.seen_classes, rows.ids, str(site.data), {})
 
 

@@ -1,4 +1,4 @@
-"""Counting right predictions on a benchmark's columns (METHODS 2.5)."""
+"""Counting right predictions on a benchmark's columns (docs/evaluation.md#graph-columns)."""
 
 from collections.abc import Callable
 

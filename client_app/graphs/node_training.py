@@ -12,45 +12,44 @@ from client_app.graphs.neighbourhoods import GraphTensors, all_logits, make_tens
 from client_app.graphs.node_data import GraphSiteData
 from client_app.graphs.node_scores import Predictor
 from client_app.method import Task
-from client_app.outcome import name_labelled
-from common.methods.graph_common import features, graph_options
+from client_app.outcome import write_named
+from common.methods.graph_common import GraphOptions, features
 from common.models.graph_sage import GraphSage, build_graph_sage
-from common.run.predictions import FILE, write_predictions
 
 
-def graph_data(task: Task) -> GraphSiteData:
+def graph_data(task: Task[GraphOptions]) -> GraphSiteData:
     """The site's data, which a graph method's loader read."""
     assert isinstance(task.data, GraphSiteData)
     return task.data
 
 
-def device_of(task: Task) -> str:
+def device_of(task: Task[GraphOptions]) -> str:
     """``auto`` is CUDA where there is one."""
     name = task.config.device
     return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
 def make_network(
-    task: Task, tensors: Mapping[str, NDArray[np.generic]] | Mapping[str, Tensor] | None, cosine: bool = False
+    task: Task[GraphOptions],
+    tensors: Mapping[str, NDArray[np.generic]] | Mapping[str, Tensor] | None,
+    cosine: bool = False,
 ) -> GraphSage:
     """A network with ``tensors``, or freshly initialised by the run's seed, on the configured device."""
     config = task.config
-    network = build_graph_sage(
-        features(config), len(config.seen_classes), config.seed, graph_options(config).dropout, cosine
-    )
+    network = build_graph_sage(features(config), len(config.seen_classes), config.seed, config.options.dropout, cosine)
     if tensors is not None:
         network.load_state_dict({name: torch.as_tensor(np.asarray(value)) for name, value in tensors.items()})
     return network.to(device_of(task))
 
 
-def site_tensors(task: Task) -> GraphTensors:
+def site_tensors(task: Task[GraphOptions]) -> GraphTensors:
     """The site's graph on the configured device."""
     data = graph_data(task)
     return make_tensors(data.x.numpy(), data.edges, device_of(task))
 
 
 def train_locally(
-    task: Task,
+    task: Task[GraphOptions],
     network: GraphSage,
     graph: GraphTensors,
     *,
@@ -61,7 +60,7 @@ def train_locally(
     seed: int = 0,
 ) -> dict[str, float]:
     """The round's epochs on the site's training nodes; ``seed`` parts the models that one site trains."""
-    options, data = graph_options(task.config), graph_data(task)
+    options, data = task.config.options, graph_data(task)
     torch.manual_seed(task.seed + seed)
     nodes = data.train_nodes.to(graph.x_NF.device)
     labels = torch.from_numpy(data.labels)[data.train_nodes].to(graph.x_NF.device)
@@ -119,15 +118,10 @@ def validation_accuracy(data: GraphSiteData, scores_NC: Tensor) -> float | None:
     return float((chosen == data.labels)[data.validation].mean())
 
 
-def write_classes(task: Task, scores_NC: Tensor) -> None:
+def write_classes(task: Task[GraphOptions], scores_NC: Tensor) -> None:
     """``predictions.parquet``: the class of every node of the site's graph."""
     data, names = graph_data(task), task.config.seen_classes
     confidence, chosen = scores_NC.softmax(dim=1).max(dim=1)
-    named, novel, sure = name_labelled(
-        [names[c] for c in chosen.tolist()],
-        np.zeros(len(data), dtype=np.bool_),
-        confidence.cpu().numpy(),
-        np.where(data.train, data.labels, -1),
-        names,
-    )
-    write_predictions(task.site.folder / FILE, data.ids, named, novel, sure)
+    labels = np.where(data.train, data.labels, -1)
+    named = [names[c] for c in chosen.tolist()]
+    write_named(task, named, np.zeros(len(data), dtype=np.bool_), confidence.cpu().numpy(), labels)

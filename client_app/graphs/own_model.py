@@ -9,34 +9,20 @@ from torch import Tensor, nn
 
 from client_app.state import PrivateState
 
-OWN, BEFORE = "own", "own-before"
+OWN = "own"
 
 
 def recall_own(state: PrivateState, before_round: int) -> dict[str, Tensor] | None:
     """The tensors that the last round before ``before_round`` left; None if there are none."""
-    for kind in (OWN, BEFORE):
-        if state.values.get(f"{kind}.round", before_round) < before_round:
-            prefix = f"{kind}."
-            return {
-                name.removeprefix(prefix): torch.from_numpy(np.array(array, dtype=np.float32))
-                for name, array in state.arrays.items()
-                if name.startswith(prefix)
-            }
-    return None
+    kept = state.recall(OWN, before_round)
+    if kept is None:
+        return None
+    return {name: torch.from_numpy(np.array(array, dtype=np.float32)) for name, array in kept.items()}
 
 
-def remember_own(state: PrivateState, network: nn.Module, round_number: int) -> None:
-    """Store the network as round ``round_number`` left it; what an earlier round left moves aside."""
-    arrays: dict[str, NDArray[np.generic]] = {}
-    values: dict[str, int] = {f"{OWN}.round": round_number}
-    last = state.values.get(f"{OWN}.round")
-    if last is not None and last < round_number:
-        arrays |= {
-            BEFORE + name.removeprefix(OWN): array for name, array in state.arrays.items() if name.startswith(f"{OWN}.")
-        }
-        values[f"{BEFORE}.round"] = last
-    arrays |= {f"{OWN}.{name}": array for name, array in tensors_of(network).items()}
-    state.update(arrays, values)
+def remember_own(state: PrivateState, network: nn.Module, number: int) -> None:
+    """Store the network as round ``number`` left it."""
+    state.remember(OWN, number, tensors_of(network))
 
 
 def tensors_of(network: nn.Module) -> Mapping[str, NDArray[np.float32]]:

@@ -13,15 +13,15 @@ from client_app.state import PrivateState
 from client_app.training.alignment import Alignment
 from client_app.training.loop import teacher_temperature_at, train
 from client_app.training.neighbours import NeighbourLists, mutual_neighbours
-from common.config import RunConfig
 from common.errors import InputError
 from common.methods.option_groups import AlignmentOptions, TrainingOptions
 from common.models import Network, restore_network, travelling
 from common.models.pretrained import is_pretrained
+from common.settings import AnyConfig, Options
 from common.wire.records import WEIGHTS
 
 
-def load_network(task: Task) -> Network:
+def load_network(task: Task[Options]) -> Network:
     """The global network with the weights of the server's message, on the configured device.
 
     Raises:
@@ -33,7 +33,7 @@ def load_network(task: Task) -> Network:
 
 
 def train_locally(
-    task: Task,
+    task: Task[Options],
     network: Network,
     options: TrainingOptions,
     alignment: Alignment | None = None,
@@ -71,20 +71,20 @@ def weights_of(network: Network) -> Mapping[str, NDArray[Any]]:
     return {name: tensor.cpu().numpy() for name, tensor in travelling(network).items()}
 
 
-def weights_record(task: Task, network: Network) -> dict[str, dict[str, NDArray[Any]]]:
+def weights_record(task: Task[Options], network: Network) -> dict[str, dict[str, NDArray[Any]]]:
     """The record of the weights; empty in a round that trains none of them, where they may not leave."""
-    return {} if task.plan.keeps_weights else {WEIGHTS: dict(weights_of(network))}
+    return {WEIGHTS: dict(weights_of(network))} if task.plan.sends_weights else {}
 
 
 def measure_input(network: Network, x: Tensor) -> None:
     """Set the input moments to this site's own; the server averages them into the federation's."""
-    if network.vectors:
+    if network.standardises:
         network.input_mean.copy_(x.double().mean(dim=0))
         network.input_square.copy_((x.double() ** 2).mean(dim=0))
 
 
 @torch.no_grad()
-def input_neighbours(network: Network, task: Task, k: int) -> NeighbourLists:
+def input_neighbours(network: Network, task: Task[Options], k: int) -> NeighbourLists:
     """Mutual neighbours in the input or a pretrained backbone's features, found once and kept in the private state."""
     state: PrivateState = task.state
     key = f"{k}/{_input_key(network, task.config)}"
@@ -96,10 +96,10 @@ def input_neighbours(network: Network, task: Task, k: int) -> NeighbourLists:
     return lists
 
 
-def _input_key(network: Network, config: RunConfig) -> str:
+def _input_key(network: Network, config: AnyConfig) -> str:
     """Neighbours of vectors depend on the federation's input moments, which settle after round 1."""
     if config.backbone_hash:
         return f"{config.backbone_hash}/{config.backbone_image_size}"
-    if not network.vectors:
-        return "images"
+    if not network.standardises:
+        return config.kind
     return f"{float(network.input_mean.double().sum()):.6g}/{float(network.input_square.double().sum()):.6g}"

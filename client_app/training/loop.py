@@ -15,7 +15,7 @@ from client_app.training.losses.prior_alignment import prior_alignment
 from client_app.training.losses.self_distillation import self_distillation
 from client_app.training.neighbours import NeighbourLists
 from client_app.training.optimiser import make_optimiser
-from client_app.training.views import make_view
+from common.data.kind_registry import sample_kind
 from common.methods.option_groups import AlignmentOptions, TrainingOptions
 from common.models import LOGIT_TEMPERATURE, Network
 
@@ -39,7 +39,7 @@ def train(
 ) -> dict[str, float]:
     """Train ``network`` in place on one site's samples.
 
-    total = (1 - lambda)(InfoNCE + w_sd L_sd + eps L_lpa) + lambda (SupCon + CE), METHODS 1.4.
+    total = (1 - lambda)(InfoNCE + w_sd L_sd + eps L_lpa) + lambda (SupCon + CE); docs/method.md#local-training.
 
     Args:
         x: raw samples ``[n, ...]``; labels: int64 [n], -1 where unlabelled.
@@ -54,7 +54,7 @@ def train(
         return {}
     network.train()
     optimiser = make_optimiser(network, options, learning_rate)
-    view = make_view(kind, options.augmentation, flip=options.flip)
+    view = sample_kind(kind).make_view(options.augmentation, flip=options.flip)
     device = network.feature_mean.device
     labels_N = torch.as_tensor(labels)
     sums: dict[str, float] = defaultdict(float)

@@ -1,4 +1,4 @@
-"""Positives for the contrastive loss: mutual nearest neighbours in the input (METHODS 1.8, step 1)."""
+"""Positives for the contrastive loss: mutual neighbours in the input (docs/method.md#neighbours-as-positives)."""
 
 from dataclasses import dataclass
 

@@ -14,9 +14,10 @@ from common.errors import InputError
 
 
 def read_csv(path: Path, options: ReadOptions) -> Dataset:
-    """The vectors of a ``.csv`` or ``.csv.gz`` file; raises InputError for a file that cannot be used."""
+    """The samples of a ``.csv`` or ``.csv.gz`` file; raises InputError for a file that cannot be used."""
     source = str(path)
     table = _parse(_content(path), source)
+    options = options.for_columns(table.column_names)
     for place, name in enumerate(table.column_names):
         if name == "id":
             continue
@@ -78,7 +79,7 @@ def _parse(content: bytes, source: str) -> Any:
 
 def _header(content: bytes, source: str) -> list[str]:
     """The columns' names as they stand in the first line; raises InputError where they cannot be names."""
-    lines = (line for line in io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="") if line.strip())
+    lines = (line for line in io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="") if line.strip("\r\n"))
     try:
         names = next(csv.reader(lines, strict=True))
     except (csv.Error, StopIteration) as error:

@@ -1,24 +1,21 @@
 """What every part of the application sees of a data set, whatever file it came from."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-
-Kind = Literal["images", "vectors"]
 
 
 @dataclass(frozen=True)
 class Dataset:
     """A data set in memory.
 
-    ``x`` is uint8 ``[n, channels, height, width]`` for images and float32 ``[n, d]`` for vectors.
+    ``kind`` names an entry of ``common.data.kind_registry``; it says what the rows of ``x`` are: uint8
+    ``[n, channels, height, width]`` for images, float32 ``[n, d]`` for vectors.
     ``labels[i]`` is a class name, or None where the sample is unlabelled. ``ids`` are unique strings.
     """
 
-    kind: Kind
+    kind: str
     x: NDArray[np.generic]
     labels: tuple[str | None, ...]
     ids: tuple[str, ...]
@@ -71,8 +68,3 @@ def sort_labels(labels: set[str]) -> tuple[str, ...]:
             return (1, 0, label)
 
     return tuple(sorted(labels, key=key))
-
-
-def is_path(data: str) -> bool:
-    """Whether ``data`` names a file or folder rather than an embedded data set."""
-    return data != "digits" or Path(data).exists()

@@ -1,16 +1,19 @@
-"""Graphs as ``.npz`` files in the form of the graph-benchmark files (DESIGN 2): reading, checking, writing."""
+"""Graphs as ``.npz`` files (docs/files.md#graph-files): reading, checking, writing."""
 
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
 from common.files import write_atomically
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 TRAIN, VALIDATION = "train_mask", "val_mask"
 """Optional arrays of a graph file, bool [n]: which labelled nodes train, and which are kept to choose by."""
@@ -65,6 +68,16 @@ def read_graph(path: Path) -> Graph:
     return Graph(x, undirected(source, target, n), labels, names, ids, str(path), masks)
 
 
+def check_trainable(graph: Graph) -> None:
+    """Raise InputError where a site would have no node to train on."""
+    if not (graph.labels >= 0).any():
+        raise InputError(f"{graph.source} holds no label; a site needs labelled nodes to train on.")
+    if TRAIN in graph.masks and not graph.masks[TRAIN].any():
+        raise InputError(
+            f"{graph.source}: {TRAIN} marks no node; mark the labelled nodes to train on, or leave it out."
+        )
+
+
 def write_graph(graph: Graph, path: Path) -> None:
     """Write ``graph`` in the form that ``read_graph`` reads, atomically."""
     import scipy.sparse as sp
@@ -72,16 +85,9 @@ def write_graph(graph: Graph, path: Path) -> None:
     n = len(graph)
     ones = np.ones(graph.edges.shape[1], dtype=np.float32)
     adjacency = sp.csr_matrix((ones, (graph.edges[0], graph.edges[1])), shape=(n, n))
-    attributes = sp.csr_matrix(graph.x)
-    arrays: dict[str, Any] = {
-        "adj_data": adjacency.data,
-        "adj_indices": adjacency.indices,
-        "adj_indptr": adjacency.indptr,
-        "adj_shape": np.array(adjacency.shape, dtype=np.int64),
-        "attr_data": attributes.data,
-        "attr_indices": attributes.indices,
-        "attr_indptr": attributes.indptr,
-        "attr_shape": np.array(attributes.shape, dtype=np.int64),
+    arrays: dict[str, NDArray[Any]] = {
+        **csr_parts("adj_", adjacency),
+        **csr_parts("attr_", sp.csr_matrix(graph.x)),
         "labels": graph.labels,
         "class_names": np.array(graph.class_names, dtype=np.str_),
         "node_names": np.array(graph.ids, dtype=np.str_),
@@ -90,7 +96,17 @@ def write_graph(graph: Graph, path: Path) -> None:
     save_arrays(path, arrays)
 
 
-def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+def csr_parts(prefix: str, matrix: "sp.csr_matrix") -> dict[str, NDArray[Any]]:
+    """The arrays that a file holds of a sparse matrix."""
+    return {
+        f"{prefix}data": matrix.data,
+        f"{prefix}indices": matrix.indices,
+        f"{prefix}indptr": matrix.indptr,
+        f"{prefix}shape": np.array(matrix.shape, dtype=np.int64),
+    }
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write named arrays as a compressed ``.npz``, atomically."""
 
     def write(temporary: Path) -> None:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from common.data.dataset import Dataset
-from common.data.images import decode_images
+from common.data.image_decoding import decode_images
 from common.data.labels import label_name
 from common.data.options import ReadOptions
 from common.data.subset import choose_rows
@@ -29,16 +29,8 @@ def read_image_folder(folder: Path, options: ReadOptions) -> Dataset:
         )
     rows = choose_rows(len(files), options).tolist()
     chosen = [files[row] for row in rows]
-    decoded = decode_images(
-        [folder / file for file in chosen],
-        chosen,
-        source=str(folder),
-        image_size=options.image_size,
-        skip_bad=options.skip_bad_images,
-    )
-    ids = tuple(chosen[i] for i in decoded.kept.tolist())
-    labels = tuple(_label(file) for file in ids)
-    return Dataset("images", decoded.x, labels, ids, str(folder), skipped=decoded.skipped)
+    labels = [_label(file) for file in chosen]
+    return decode_images([folder / file for file in chosen], chosen, labels, chosen, str(folder), options)
 
 
 def _image_files(folder: Path) -> list[str]:

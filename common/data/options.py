@@ -1,6 +1,7 @@
 """What a reader may be told about a data set."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from common.errors import InputError
 
@@ -9,6 +10,7 @@ from common.errors import InputError
 class ReadOptions:
     """How to read a data set; the defaults suit a file in the documented formats.
 
+    ``label_optional``: a table without the label column is read as if none had been named.
     ``image_size``: side in pixels every image is resized to. ``rows``: take that many rows at random.
     Raises InputError for sizes below 1.
     """
@@ -18,6 +20,7 @@ class ReadOptions:
     skip_bad_images: bool = False
     rows: int | None = None
     rows_seed: int = 0
+    label_optional: bool = False
 
     def __post_init__(self) -> None:
         for name, value in (("image-size", self.image_size), ("rows", self.rows)):
@@ -25,3 +28,9 @@ class ReadOptions:
                 raise InputError(f"{name} is {value} but must be at least 1; leave it out to keep the data as it is.")
         if self.rows_seed < 0:
             raise InputError(f"the seed {self.rows_seed} is negative; seeds are whole numbers from 0 up.")
+
+    def for_columns(self, names: Collection[str]) -> "ReadOptions":
+        """The same for a table with columns of these ``names``: without a label column that it may lack."""
+        if self.label_optional and self.label_column not in names:
+            return replace(self, label_column="label", label_optional=False)
+        return self

@@ -1,20 +1,22 @@
-"""Data sets in Parquet files."""
+"""Data sets in Parquet files: reading and writing."""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from common.data.dataset import Dataset
+from common.data.kind_registry import sample_kind
 from common.data.options import ReadOptions
-from common.data.table import check_columns, dataset_from_table, main_column
+from common.data.table import dataset_from_table, needed_columns
 from common.errors import InputError
+from common.files import write_atomically
 
-FEATURE_NAMES_KEY = b"fedlpa.columns"
-"""Schema metadata of our own: the columns an ``embedding`` was made of, as a JSON list."""
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def read_parquet(path: Path, options: ReadOptions) -> Dataset:
-    """The images or vectors of a Parquet file; raises InputError for a file that cannot be used."""
+    """The samples of a Parquet file; raises InputError for a file that cannot be used."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -23,20 +25,42 @@ def read_parquet(path: Path, options: ReadOptions) -> Dataset:
         with pq.ParquetFile(path) as file:
             schema = file.schema_arrow
             names = _without_index(schema)
-            check_columns(names, options, source)
-            main = main_column({name: schema.field(name).type for name in names}, options)
-            if main is not None:
-                names = [name for name in names if name in (main, "id", options.label_column)]
-            table = _plain(file.read(columns=names))
+            options = options.for_columns(names)
+            types = {field.name: field.type for field in schema}
+            table = _plain(file.read(columns=needed_columns(names, types, options, source)))
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
         raise InputError(f"{source} cannot be read as Parquet ({reason}); write or copy the file again.") from error
-    return dataset_from_table(
-        table, options, source=source, folder=path.parent, feature_names=_feature_names(table.schema.metadata)
+    return dataset_from_table(table, options, source=source, folder=path.parent)
+
+
+def write_dataset(dataset: Dataset, path: Path) -> None:
+    """Write ``dataset`` to ``path`` atomically; ``read_dataset`` gives back the same samples, ids and labels.
+
+    A data set without samples gives a file of the same schema without rows.
+    """
+    import pyarrow as pa
+
+    kind = sample_kind(dataset.kind)
+    column, metadata = kind.to_column(dataset)
+    table = pa.table(
+        {
+            "id": pa.array(dataset.ids, pa.string()),
+            kind.column: column,
+            "label": pa.array(dataset.labels, pa.string()),
+        }
     )
+    write_table(table.replace_schema_metadata(metadata) if metadata else table, path)
 
 
-def _plain(table: Any) -> Any:
+def write_table(table: "pa.Table", path: Path) -> None:
+    """Write any table to ``path`` atomically."""
+    import pyarrow.parquet as pq
+
+    write_atomically(path, lambda temporary: pq.write_table(table, temporary))
+
+
+def _plain(table: "pa.Table") -> "pa.Table":
     """The table with dictionary-encoded columns (pandas' categories) spelt out."""
     import pyarrow as pa
 
@@ -46,7 +70,7 @@ def _plain(table: Any) -> Any:
     return table
 
 
-def _without_index(schema: Any) -> list[str]:
+def _without_index(schema: "pa.Schema") -> list[str]:
     """The columns' names, less those that only hold the index of a pandas frame."""
     try:
         index = json.loads((schema.metadata or {}).get(b"pandas", b"{}")).get("index_columns", [])
@@ -54,11 +78,3 @@ def _without_index(schema: Any) -> list[str]:
         index = []
     unnamed = {name for name in index if isinstance(name, str) and name.startswith("__index_level_")}
     return [name for name in schema.names if name not in unnamed]
-
-
-def _feature_names(metadata: dict[bytes, bytes] | None) -> tuple[str, ...]:
-    try:
-        names = json.loads((metadata or {}).get(FEATURE_NAMES_KEY, b"[]"))
-    except ValueError:
-        return ()
-    return tuple(str(name) for name in names) if isinstance(names, list) else ()

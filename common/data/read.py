@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from common.data.csv import read_csv
-from common.data.dataset import Dataset, is_path
-from common.data.digits import read_digits
-from common.data.image_folder import read_image_folder
+from common.data.dataset import Dataset
+from common.data.digits import is_digits, read_digits
+from common.data.kind_registry import KINDS
 from common.data.options import ReadOptions
 from common.data.parquet import read_parquet
 from common.errors import InputError, nearest
@@ -18,23 +18,22 @@ def read_dataset(source: str, options: ReadOptions = ReadOptions()) -> Dataset: 
 
     Raises InputError, in one sentence, for whatever cannot be read.
     """
-    if not is_path(source):
+    if is_digits(source):
         return read_digits(options)
     path = Path(source)
+    name = path.name.lower()
     try:
-        if path.is_dir():
-            return read_image_folder(path, options)
         if not path.exists():
             raise InputError(_missing(path))
-        name = path.name.lower()
+        for kind in KINDS.values():
+            if (dataset := kind.read_source(path, options)) is not None:
+                return dataset
         if name.endswith(".parquet"):
             return read_parquet(path, options)
         if name.endswith((".csv", ".csv.gz")):
             return read_csv(path, options)
     except PermissionError as error:
         raise InputError(f"{source} may not be read by this user; change its permissions.") from error
-    if name.endswith(".npz"):
-        raise InputError(f"{source} holds a graph; graphs need --method fedlog.")
     raise InputError(
         f"{source} is of no kind this reads; give a .parquet, .csv or .csv.gz file, a folder of images, or digits."
     )

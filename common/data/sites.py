@@ -7,8 +7,9 @@ import numpy as np
 
 from common.data.dataset import Dataset
 from common.data.folder import build_folder
+from common.data.parquet import write_dataset
 from common.data.split import Split
-from common.data.write import write_dataset, write_truth
+from common.data.truth import write_truth
 
 
 def site_dataset(dataset: Dataset, split: Split, site: int) -> Dataset:

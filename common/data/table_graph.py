@@ -1,4 +1,4 @@
-"""Tables as graphs (METHODS 2.8): rows are nodes, near rows are neighbours."""
+"""Tables as graphs (docs/fedlog.md#tables): rows are nodes, near rows are neighbours."""
 
 from dataclasses import replace
 
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from common.data.dataset import Dataset
 from common.data.graph import Graph, undirected
 from common.data.graph_partition import ClientGraph, cut_groups
+from common.data.kinds.vectors import VECTORS
 from common.data.split import split_federation
 from common.errors import InputError
 
@@ -41,8 +42,8 @@ def cut_table(
     Raises:
         InputError: no vectors, too few rows or labels.
     """
-    if dataset.kind != "vectors":
-        raise InputError(f"{dataset.source} holds images; fedlog needs a graph, a table or embeddings.")
+    if dataset.kind != VECTORS.name:
+        raise InputError(f"{dataset.source} holds {dataset.kind}; fedlog needs a graph, a table or embeddings.")
     split = split_federation(dataset, clients=clients + 1, alpha=alpha, seed=seed, labelled_fraction=1.0)
     names = dataset.classes
     if len(names) < 2:

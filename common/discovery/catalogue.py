@@ -1,4 +1,4 @@
-"""The catalogue: the federation's categories, one row of a cosine classifier each (METHODS 1.5)."""
+"""The catalogue: the federation's categories, one row of a cosine classifier each (docs/method.md#catalogue)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From features to categories: the catalogue as a cosine classifier, with a prior over categories (METHODS 1.9)."""
+"""From features to categories: the catalogue as a cosine classifier with a prior (docs/method.md#predictions)."""
 
 import torch
 from torch import Tensor

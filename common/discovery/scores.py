@@ -1,4 +1,4 @@
-"""Clustering accuracy over All / Old / New samples (METHODS 1.6; Vaze et al., CVPR 2022)."""
+"""Clustering accuracy over All / Old / New samples (docs/evaluation.md#discovery-scores)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ def score(counts: Counts, old: Sequence[bool]) -> Scores:
 def mean_scores(parts: Sequence[tuple[Scores, int]]) -> Scores:
     """Average over clients, weighted by their samples; a client without Old (New) samples has no say there.
 
-    METHODS' prototype counts such a client's missing score as zero; leaving it out is the honest average.
+    To count its missing score as zero would mark it down for what it does not hold.
     """
 
     def average(values: list[tuple[float | None, int]]) -> float | None:

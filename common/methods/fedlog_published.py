@@ -1,20 +1,20 @@
-"""What both sides must agree on for FedLoG as published (METHODS 2.1 to 2.4): options, rounds, what may leave."""
+"""What both sides must agree on for FedLoG as published: options, rounds, wire (docs/fedlog.md#the-published-form)."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from common.errors import InputError
-from common.methods import graph_common as graph
-from common.methods.graph_common import GRAPH_METRICS, TABLE, GraphOptions, features, score_specs
+from common.methods import graph_common
+from common.methods.graph_common import GRAPH_METRICS, TABLE, GraphOptions, features, graph_method, score_records
 from common.methods.plan import RoundPlan, cosine
-from common.wire.contract import ArraySpec, Contract
-from common.wire.records import COUNT, TRUTH, WEIGHTS
+from common.place import Place
+from common.settings import RunConfig
+from common.wire.contract import ArraySpec, Contract, Record
+from common.wire.records import COUNT, MOST, WEIGHTS
 
 if TYPE_CHECKING:
-    from common.config import RunConfig
     from common.models.prototype_sage import PrototypeSage
 
 PREDICTORS = ("averaged", "before-averaging")
@@ -47,33 +47,26 @@ class PublishedOptions(GraphOptions):
     slot_noise: float = Field(0.0, ge=0, description="standard deviation of noise on every number of one, when sent")
 
 
-def options_of(config: "RunConfig") -> PublishedOptions:
-    """The method's own options of a configuration."""
-    assert isinstance(config.options, PublishedOptions)
-    return config.options
-
-
-def uses_prompts(config: "RunConfig") -> bool:
+def uses_prompts(config: RunConfig[PublishedOptions]) -> bool:
     """Whether round 1 trains neighbour generators; one round alone has no use for them."""
-    return options_of(config).prompts and config.rounds > 1
+    return config.options.prompts and config.rounds > 1
 
 
-def first_training_round(config: "RunConfig") -> int:
+def first_training_round(config: RunConfig[PublishedOptions]) -> int:
     """The round that pre-trains."""
     return 2 if uses_prompts(config) else 1
 
 
-def plan(config: "RunConfig", number: int) -> RoundPlan:
+def plan(config: RunConfig[PublishedOptions], number: int) -> RoundPlan:
     """With prompts round 1 trains generators only, which alone are nearly as large as all else together."""
-    base, first = graph.plan(config, number), first_training_round(config)
+    base, first = graph_common.plan(config, number), first_training_round(config)
     if number < first:
         return replace(base, phase="preparation", train=False)
-    return replace(
-        base, learning_rate=cosine(number - first, config.rounds + 1 - first, options_of(config).learning_rate)
-    )
+    rate = cosine(number - first, config.rounds + 1 - first, config.options.learning_rate)
+    return replace(base, learning_rate=rate)
 
 
-def contract(config: "RunConfig") -> Contract:
+def contract(config: RunConfig[PublishedOptions], place: Place) -> Contract:
     """Class counts and listed scalars always; in round 1 the generator; later weights and condensed nodes.
 
     Raises:
@@ -81,22 +74,21 @@ def contract(config: "RunConfig") -> Contract:
     """
     if config.kind == TABLE:
         raise InputError("fedlog-published works on graphs; use --method fedlog for tables.")
-    options, width, classes = options_of(config), features(config), len(config.seen_classes)
-    optional: dict[str, Mapping[str, ArraySpec]] = dict(score_specs(config, PREDICTORS))
-    optional[CLASS_COUNTS] = {"counts": ArraySpec("int64", (classes,), low=0, high=2**40)}
-    optional[WEIGHTS] = {
+    options, width, classes = config.options, features(config), len(config.seen_classes)
+    weights = {
         name: ArraySpec("float32", tuple(tensor.shape)) for name, tensor in build_network(config).state_dict().items()
     }
+    records = [
+        *score_records(config, place, PREDICTORS),
+        Record(CLASS_COUNTS, {"counts": ArraySpec("int64", (classes,), low=0, high=MOST)}, consent=True),
+        Record(WEIGHTS, weights),
+    ]
     if options.synthetic_weight:
-        optional[SYNTHETIC] = {"x": ArraySpec("float32", (classes, options.slots_per_class, width))}
+        nodes = ArraySpec("float32", (classes, options.slots_per_class, width))
+        records.append(Record(SYNTHETIC, {"x": nodes}, consent=True))
     if uses_prompts(config):
-        optional[GENERATOR] = generator_specs(width)
-    return Contract(
-        required={},
-        optional=optional,
-        metrics={**GRAPH_METRICS, "generators": COUNT},
-        at_delivery=(TRUTH,),
-    )
+        records.append(Record(GENERATOR, generator_specs(width), consent=True))
+    return Contract(tuple(records), {**GRAPH_METRICS, "generators": COUNT})
 
 
 def generator_specs(width: int) -> dict[str, ArraySpec]:
@@ -109,9 +101,21 @@ def generator_specs(width: int) -> dict[str, ArraySpec]:
     }
 
 
-def build_network(config: "RunConfig") -> "PrototypeSage":
+def build_network(config: RunConfig[PublishedOptions]) -> "PrototypeSage":
     """The run's network as every site starts with it."""
     from common.models.prototype_sage import build_prototype_sage
 
-    options = options_of(config)
+    options = config.options
     return build_prototype_sage(features(config), config.seed, options.dropout, options.tail_branch, options.metric)
+
+
+SPECS = (
+    graph_method(
+        "fedlog-published",
+        "FedLoG as published: prototype branches, learnable synthetic nodes, neighbour generators; graphs only",
+        PublishedOptions,
+        contract,
+        rounds=60,
+        plan=plan,
+    ),
+)

@@ -1,21 +1,26 @@
-"""Baseline ``fedavg-gcd`` (METHODS 1.7): GCD's contrastive training averaged by FedAvg, then k-means with K known.
+"""Baseline ``fedavg-gcd`` (docs/evaluation.md#baselines): GCD's contrastive training by FedAvg, then k-means with K.
 
-Training: Vaze et al., CVPR 2022. Clustering in one shot: Dennis, Li, Smith, "Heterogeneity for the win" (k-FED),
-ICML 2021.
+Training: Vaze et al., arXiv 2201.02609. Clustering in one shot: Dennis, Li, Smith, "Heterogeneity for the win" (k-FED),
+arXiv 2103.00697.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
+from common.methods.discovery_common import (
+    PLAIN_METRICS,
+    catalogue_record,
+    plan_of_training,
+    truth_records,
+    weights_record,
+)
 from common.methods.known_categories import told_categories
+from common.methods.method_spec import MethodSpec
 from common.methods.option_groups import TrainingOptions
-from common.methods.plan import RoundPlan, plan_training
+from common.place import Place
+from common.settings import RunConfig
 from common.wire.contract import Contract
-from common.wire.records import CATALOGUE, PLAIN_METRICS, TRUTH, WEIGHTS, catalogue_specs, truth_specs, weight_specs
-
-if TYPE_CHECKING:
-    from common.config import RunConfig
 
 
 class GCDOptions(TrainingOptions):
@@ -31,37 +36,28 @@ class GCDOptions(TrainingOptions):
     min_support: int = Field(5, ge=1, description="centroids of fewer samples stay at the site")
 
 
-def options_of(config: "RunConfig") -> GCDOptions:
-    """The method's own options of a configuration."""
-    assert isinstance(config.options, GCDOptions)
-    return config.options
-
-
-def categories_of(config: "RunConfig") -> int:
+def categories_of(config: RunConfig[GCDOptions]) -> int:
     """K.
 
     Raises:
         InputError: K is neither given nor known, or smaller than the number of seen classes.
     """
-    return told_categories(config, options_of(config).categories)
+    return told_categories(config, config.options.categories)
 
 
-def plan(config: "RunConfig", number: int) -> RoundPlan:
-    """Preparation (vectors only), then training in every round but the last, which clusters."""
-    rate = options_of(config).learning_rate
-    return plan_training(number, config.rounds, prepare=config.kind == "vectors", learning_rate=rate)
-
-
-def contract(config: "RunConfig") -> Contract:
+def contract(config: RunConfig[GCDOptions], place: Place) -> Contract:
     """Weights always; centroids with counts in the closing round; listed scalars."""
-    from common.models import feature_width
-
     categories_of(config)
-    optional = truth_specs(config)
-    optional[CATALOGUE] = catalogue_specs(feature_width(config), len(config.seen_classes))
-    return Contract(
-        required={WEIGHTS: weight_specs(config, 0)},
-        optional=optional,
-        metrics=PLAIN_METRICS,
-        at_delivery=(TRUTH,),
-    )
+    records = (weights_record(config, 0), *truth_records(config, place), catalogue_record(config))
+    return Contract(records, PLAIN_METRICS)
+
+
+SPECS = (
+    MethodSpec(
+        name="fedavg-gcd",
+        summary="baseline: FedAvg of GCD's contrastive training, then one-shot federated k-means that is told K",
+        options=GCDOptions,
+        plan=plan_of_training,
+        contract=contract,
+    ),
+)

@@ -1,22 +1,22 @@
 """What both sides must agree on for all graph methods: shared options, the plan of a round, and the scores' record."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 from pydantic import Field
 
+from common.data.kinds.vectors import VECTORS
+from common.methods.method_spec import MethodSpec
 from common.methods.plan import RoundPlan
-from common.settings import Options
-from common.wire.contract import ArraySpec, ScalarSpec
-from common.wire.records import COUNT, LOSS, SECONDS, TRUTH, UNIT
+from common.place import Place, Simulation
+from common.settings import SIMULATION, AnyConfig, Options, RunConfig
+from common.wire.contract import ArraySpec, Contract, Record, ScalarSpec
+from common.wire.records import COUNT, LOSS, MOST, SECONDS, TRUTH, UNIT, WEIGHTS
 
-if TYPE_CHECKING:
-    from common.config import RunConfig
-
-KIND = "graph"
-TABLE = "vectors"
+TABLE = VECTORS.name
 """The kind of a run on tables: rows become a graph at the site, columns are standardised over the federation."""
 COLUMNS = ("validation", "seen", "unseen_node", "missing_class", "new_client")
-"""What a model is scored on (METHODS 2.5); the first chooses, the others judge."""
+"""What a model is scored on (docs/evaluation.md#graph-columns); the first chooses, the others judge."""
 
 GRAPH_METRICS: dict[str, ScalarSpec] = {
     "site": COUNT,
@@ -35,42 +35,24 @@ GRAPH_METRICS: dict[str, ScalarSpec] = {
 class GraphOptions(Options):
     """Data and local training of the graph methods."""
 
-    partition: str = Field("", description="simulation: a folder of client<k>.npz to use instead of making one")
+    partition: Annotated[str, SIMULATION] = Field(
+        "", description="simulation: a folder of client<k>.npz to use instead of making one"
+    )
     knn: int = Field(10, ge=1, le=1000, description="tables: neighbours of a row in the similarity graph")
     local_epochs: int = Field(1, ge=1, le=100, description="passes over a site's training nodes in a round")
     batch_size: int = Field(64, ge=1, le=65536)
     learning_rate: float = Field(5e-4, gt=0, le=10)
     weight_decay: float = Field(5e-4, ge=0, le=1)
     dropout: float = Field(0.5, ge=0, lt=1)
-    score_every: int = Field(10, ge=1, description="benchmarks: rounds between two scorings; the last always counts")
+    score_every: Annotated[int, SIMULATION] = Field(
+        10, ge=1, description="benchmarks: rounds between two scorings; the last always counts"
+    )
 
 
-class BaselineOptions(GraphOptions):
-    """Settings of the baselines: plain cross-entropy."""
-
-    learning_rate: float = Field(1e-3, gt=0, le=10)
-    proximal: float = Field(0.0, ge=0, description="FedProx: weight of the squared distance to the global model")
+G = TypeVar("G", bound=GraphOptions)
 
 
-class FedProxOptions(BaselineOptions):
-    """FedProx differs from FedAvg in this one default."""
-
-    proximal: float = Field(0.01, ge=0, description="weight of the squared distance to the global model")
-
-
-def graph_options(config: "RunConfig") -> GraphOptions:
-    """The method's own options of a configuration."""
-    assert isinstance(config.options, GraphOptions)
-    return config.options
-
-
-def baseline_options(config: "RunConfig") -> BaselineOptions:
-    """The options of a graph baseline."""
-    assert isinstance(config.options, BaselineOptions)
-    return config.options
-
-
-def plan(config: "RunConfig", number: int) -> RoundPlan:
+def plan(config: RunConfig[G], number: int) -> RoundPlan:
     """Every round trains, but round 1 of tables, which collects their moments; the delivery follows the last."""
     prepares = config.kind == TABLE and number == 1 and config.rounds > 1
     train = number <= config.rounds and not prepares
@@ -81,39 +63,57 @@ def plan(config: "RunConfig", number: int) -> RoundPlan:
         train=train,
         calibrate=False,
         discover=False,
-        learning_rate=graph_options(config).learning_rate,
+        learning_rate=config.options.learning_rate,
         progress=min(1.0, (number - 1) / max(1, config.rounds)),
     )
 
 
-def is_scored(config: "RunConfig", plan: RoundPlan) -> bool:
-    """Whether the round's incoming model is scored: in benchmarks, every so many rounds and at the end."""
-    last = plan.phase == "delivery"
-    return bool(config.classes) and (last or (plan.round - 1) % graph_options(config).score_every == 0)
+def graph_method(
+    name: str,
+    summary: str,
+    options: type[G],
+    contract: Callable[[RunConfig[G], Place], Contract],
+    rounds: int,
+    plan: Callable[[RunConfig[G], int], RoundPlan] = plan,
+) -> MethodSpec[G]:
+    """The specification of a method on graphs: they share the schedule, unless told otherwise, and the defaults."""
+    return MethodSpec(
+        name=name,
+        summary=summary,
+        options=options,
+        plan=plan,
+        contract=contract,
+        defaults={"rounds": rounds, "clients": 3},
+        embeds_samples=False,
+    )
 
 
-def score_specs(config: "RunConfig", predictors: tuple[str, ...]) -> dict[str, dict[str, ArraySpec]]:
+def is_scored(config: RunConfig[G], plan: RoundPlan) -> bool:
+    """Whether a benchmark scores the round's incoming model: every so many rounds and at the end."""
+    return plan.phase == "delivery" or (plan.round - 1) % config.options.score_every == 0
+
+
+def score_records(config: AnyConfig, place: Place, predictors: tuple[str, ...]) -> tuple[Record, ...]:
     """The benchmark's counts: ``correct`` [predictors, columns, C] and ``total`` [columns, C]."""
-    if not config.classes:
-        return {}
+    if not isinstance(place, Simulation) or not config.classes:
+        return ()
     shape = (len(COLUMNS), len(config.classes))
-    most = 2.0**40
-    return {
-        TRUTH: {
-            "correct": ArraySpec("int64", (len(predictors), *shape), low=0, high=most),
-            "total": ArraySpec("int64", shape, low=0, high=most),
-        }
+    arrays = {
+        "correct": ArraySpec("int64", (len(predictors), *shape), low=0, high=MOST),
+        "total": ArraySpec("int64", shape, low=0, high=MOST),
     }
+    return (Record(TRUTH, arrays, at_delivery=True, benchmark=True),)
 
 
-def graph_weight_specs(config: "RunConfig", cosine: bool = False) -> dict[str, ArraySpec]:
+def graph_weights_record(config: AnyConfig, *, cosine: bool = False) -> Record:
     """The declaration of the GraphSAGE's tensors."""
     from common.models.graph_sage import build_graph_sage
 
     network = build_graph_sage(features(config), len(config.seen_classes), config.seed, 0.0, cosine)
-    return {name: ArraySpec("float32", tuple(tensor.shape)) for name, tensor in network.state_dict().items()}
+    arrays = {name: ArraySpec("float32", tuple(tensor.shape)) for name, tensor in network.state_dict().items()}
+    return Record(WEIGHTS, arrays, required=True)
 
 
-def features(config: "RunConfig") -> int:
+def features(config: AnyConfig) -> int:
     """F, the number of node features of a resolved configuration."""
     return config.sample_shape[0] if config.sample_shape else 1

@@ -1,14 +1,10 @@
-"""K for the methods that must be told it (METHODS 1.7)."""
-
-from typing import TYPE_CHECKING
+"""K for the methods that must be told it (docs/evaluation.md#baselines)."""
 
 from common.errors import InputError
-
-if TYPE_CHECKING:
-    from common.config import RunConfig
+from common.settings import AnyConfig
 
 
-def told_categories(config: "RunConfig", categories: int | None) -> int:
+def told_categories(config: AnyConfig, categories: int | None) -> int:
     """K: ``categories`` as configured, or the true number where a simulation knows it.
 
     Raises:

@@ -1,27 +1,19 @@
-"""Baseline ``local-infomap`` (METHODS 1.7): no federation, no training; each site clusters its own inputs."""
+"""Baseline ``local-infomap`` (docs/evaluation.md#baselines): each site clusters its own inputs; nothing is trained."""
 
-from typing import TYPE_CHECKING
-
+from common.methods.discovery_common import COMMON_METRICS, truth_records
+from common.methods.method_spec import MethodSpec
 from common.methods.option_groups import DiscoveryOptions
 from common.methods.plan import RoundPlan
+from common.place import Place
+from common.settings import RunConfig
 from common.wire.contract import Contract
-from common.wire.records import COMMON_METRICS, truth_specs
-
-if TYPE_CHECKING:
-    from common.config import RunConfig
 
 
 class LocalInfomapOptions(DiscoveryOptions):
     """Settings of the discovery; the features are the raw inputs, standardised at the site."""
 
 
-def options_of(config: "RunConfig") -> LocalInfomapOptions:
-    """The method's own options of a configuration."""
-    assert isinstance(config.options, LocalInfomapOptions)
-    return config.options
-
-
-def plan(config: "RunConfig", number: int) -> RoundPlan:
+def plan(config: RunConfig[LocalInfomapOptions], number: int) -> RoundPlan:
     """One round, the closing discovery."""
     return RoundPlan(
         round=number,
@@ -35,6 +27,18 @@ def plan(config: "RunConfig", number: int) -> RoundPlan:
     )
 
 
-def contract(config: "RunConfig") -> Contract:
+def contract(config: RunConfig[LocalInfomapOptions], place: Place) -> Contract:
     """Scalars, and the benchmark's counts; no array of the site's own."""
-    return Contract(required={}, optional=truth_specs(config), metrics=COMMON_METRICS)
+    return Contract(truth_records(config, place, at_delivery=False), COMMON_METRICS)
+
+
+SPECS = (
+    MethodSpec(
+        name="local-infomap",
+        summary="baseline: every site clusters its own inputs with Infomap; nothing is trained or shared",
+        options=LocalInfomapOptions,
+        plan=plan,
+        contract=contract,
+        rounds=lambda config: 1,
+    ),
+)

@@ -1,17 +1,15 @@
-"""Baseline ``local-only`` (METHODS 1.7): FedLPA's discovery and training at every site, with no exchange at all."""
-
-from typing import TYPE_CHECKING
+"""Baseline ``local-only`` (docs/evaluation.md#baselines): FedLPA's discovery and training, no exchange."""
 
 from pydantic import Field
 
-from common.methods import fedlpa
+from common.methods.discovery_common import PLAIN_METRICS, truth_records
+from common.methods.fedlpa.spec import FEDLPA, FedLPAOptions
+from common.methods.method_spec import MethodSpec
 from common.methods.option_groups import AlignmentOptions, DiscoveryOptions, PhaseOptions, TrainingOptions
 from common.methods.plan import RoundPlan
+from common.place import Place
+from common.settings import RunConfig, build_config
 from common.wire.contract import Contract
-from common.wire.records import PLAIN_METRICS, TRUTH, truth_specs
-
-if TYPE_CHECKING:
-    from common.config import RunConfig
 
 
 class LocalOnlyOptions(TrainingOptions, PhaseOptions, DiscoveryOptions, AlignmentOptions):
@@ -20,27 +18,27 @@ class LocalOnlyOptions(TrainingOptions, PhaseOptions, DiscoveryOptions, Alignmen
     rediscover_every: int = Field(5, ge=1, description="R: rounds between discoveries")
 
 
-def options_of(config: "RunConfig") -> LocalOnlyOptions:
-    """The method's own options of a configuration."""
-    assert isinstance(config.options, LocalOnlyOptions)
-    return config.options
-
-
-def as_fedlpa(config: "RunConfig") -> "RunConfig":
+def as_fedlpa(config: RunConfig[LocalOnlyOptions]) -> RunConfig[FedLPAOptions]:
     """The FedLPA configuration that a site works by on its own: the same settings, nothing shared."""
-    return config.but(method="fedlpa", share_categories=False)
+    return build_config(FedLPAOptions, {**config.flat(), "method": FEDLPA.name, "share-categories": False})
 
 
-def plan(config: "RunConfig", number: int) -> RoundPlan:
+def plan(config: RunConfig[LocalOnlyOptions], number: int) -> RoundPlan:
     """FedLPA's rounds, so that every site trains as long as it would in the federation."""
-    return fedlpa.plan(as_fedlpa(config), number)
+    return FEDLPA.plan(as_fedlpa(config), number)
 
 
-def contract(config: "RunConfig") -> Contract:
+def contract(config: RunConfig[LocalOnlyOptions], place: Place) -> Contract:
     """Scalars, and the benchmark's counts; no weight, no row, no calibration curve."""
-    return Contract(
-        required={},
-        optional=truth_specs(config),
-        metrics=PLAIN_METRICS,
-        at_delivery=(TRUTH,),
-    )
+    return Contract(truth_records(config, place), PLAIN_METRICS)
+
+
+SPECS = (
+    MethodSpec(
+        name="local-only",
+        summary="baseline: every site discovers and trains as in FedLPA, on its own; nothing is shared",
+        options=LocalOnlyOptions,
+        plan=plan,
+        contract=contract,
+    ),
+)

@@ -1,7 +1,7 @@
 """Option groups that several methods share. A method's own options compose them.
 
 Every default is one fixed setting for all data sets: tuning discovery per data set would smuggle the
-number of categories in (METHODS 1.3).
+number of categories in (docs/method.md#calibration).
 """
 
 from typing import Literal
@@ -44,7 +44,7 @@ class PhaseOptions(Options):
 
 
 class DiscoveryOptions(Options):
-    """Client-local category discovery (CLCD, METHODS 1.3 and 1.8)."""
+    """Client-local category discovery (CLCD, docs/method.md#discovery)."""
 
     knn: int = Field(10, ge=1, le=1000, description="k of the similarity graph")
     refine_graph: bool = Field(True, description="labels mend the graph: same class weight 1, different no edge")
@@ -79,7 +79,7 @@ class DiscoveryOptions(Options):
 
 
 class AlignmentOptions(Options):
-    """Self-distillation and prior alignment over category rows (LPA, METHODS 1.4)."""
+    """Self-distillation and prior alignment over category rows (LPA, docs/method.md#local-training)."""
 
     distillation_weight: float = Field(1.0, ge=0, description="0 removes L_sd")
     prior_weight: float = Field(0.5, ge=0, description="epsilon; 0 removes the prior term")

@@ -4,6 +4,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from common.wire.contract import Contract
+from common.wire.records import WEIGHTS
+
 Phase = Literal["preparation", "warm-up", "discovery", "refinement", "closing", "head", "delivery", "training"]
 
 
@@ -26,12 +29,17 @@ class RoundPlan:
     """Share of the training rounds that lie behind, in [0, 1]."""
 
     @property
-    def keeps_weights(self) -> bool:
-        """Whether the network trains nothing, so that its weights need not, and may not, leave a site.
+    def sends_weights(self) -> bool:
+        """Whether an update leaves a site; where the network trains nothing its weights need not, and may not.
 
         A run of a single round is the exception: its closing round measures the inputs.
         """
-        return self.phase in {"closing", "head"} and self.rounds > 1
+        return self.phase not in {"closing", "head"} or self.rounds == 1
+
+
+def round_contract(contract: Contract, plan: RoundPlan) -> Contract:
+    """What a reply of one round may hold: no weights where the round trains none."""
+    return contract if plan.sends_weights else contract.without(WEIGHTS)
 
 
 def cosine(step: int, steps: int, peak: float, floor: float = 1e-5) -> float:

@@ -1,17 +1,16 @@
-"""Baseline ``fedavg-simgcd`` (METHODS 1.7): SimGCD's parametric head, told K, averaged by FedAvg."""
+"""Baseline ``fedavg-simgcd`` (docs/evaluation.md#baselines): SimGCD's parametric head, told K, averaged by FedAvg."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
+from common.methods.discovery_common import COMMON_METRICS, plan_of_training, truth_records, weights_record
 from common.methods.known_categories import told_categories
+from common.methods.method_spec import MethodSpec
 from common.methods.option_groups import AlignmentOptions, TrainingOptions
-from common.methods.plan import RoundPlan, plan_training
+from common.place import Place
+from common.settings import RunConfig
 from common.wire.contract import Contract
-from common.wire.records import COMMON_METRICS, TRUTH, WEIGHTS, truth_specs, weight_specs
-
-if TYPE_CHECKING:
-    from common.config import RunConfig
 
 
 class SimGCDOptions(TrainingOptions, AlignmentOptions):
@@ -27,32 +26,26 @@ class SimGCDOptions(TrainingOptions, AlignmentOptions):
     teacher_temperature_start: float | None = Field(0.07, gt=0, le=10)
 
 
-def options_of(config: "RunConfig") -> SimGCDOptions:
-    """The method's own options of a configuration."""
-    assert isinstance(config.options, SimGCDOptions)
-    return config.options
-
-
-def head_rows(config: "RunConfig") -> int:
+def head_rows(config: RunConfig[SimGCDOptions]) -> int:
     """K, the rows of the head: as configured, or the true number where a simulation knows it.
 
     Raises:
         InputError: K is neither given nor known, or smaller than the number of seen classes.
     """
-    return told_categories(config, options_of(config).categories)
+    return told_categories(config, config.options.categories)
 
 
-def plan(config: "RunConfig", number: int) -> RoundPlan:
-    """Preparation (vectors only), then training in every round but the last, which scores."""
-    rate = options_of(config).learning_rate
-    return plan_training(number, config.rounds, prepare=config.kind == "vectors", learning_rate=rate)
-
-
-def contract(config: "RunConfig") -> Contract:
+def contract(config: RunConfig[SimGCDOptions], place: Place) -> Contract:
     """Weights and listed scalars."""
-    return Contract(
-        required={WEIGHTS: weight_specs(config, head_rows(config))},
-        optional=truth_specs(config),
-        metrics=COMMON_METRICS,
-        at_delivery=(TRUTH,),
-    )
+    return Contract((weights_record(config, head_rows(config)), *truth_records(config, place)), COMMON_METRICS)
+
+
+SPECS = (
+    MethodSpec(
+        name="fedavg-simgcd",
+        summary="baseline: FedAvg of SimGCD, a parametric head that is told K, uniform prior",
+        options=SimGCDOptions,
+        plan=plan_of_training,
+        contract=contract,
+    ),
+)

@@ -1,23 +1,20 @@
 """Networks behind one small interface; importing this package loads torch."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from common.data.kind import SampleKind
+from common.data.kind_registry import sample_kind
 from common.errors import InputError
-from common.models.adapter import Adapter, adapter_width
+from common.models.adapter import standardise
 from common.models.backbone import Backbone
-from common.models.convnet import CONVNET_WIDTH, ConvNet
 from common.models.network import LOGIT_TEMPERATURE, Network, all_features
 from common.models.pretrained import Pretrained, is_pretrained, load_backbone, with_backbone
-
-if TYPE_CHECKING:
-    from common.config import RunConfig
-
-PRETRAINED = "pretrained"
+from common.settings import AnyConfig
 
 __all__ = [
     "LOGIT_TEMPERATURE",
@@ -25,33 +22,31 @@ __all__ = [
     "all_features",
     "build_network",
     "feature_width",
+    "raw_inputs",
     "restore_network",
     "travelling",
     "with_backbone",
 ]
 
 
-def build_network(config: "RunConfig", head_rows: int) -> Network:
+def build_network(config: AnyConfig, head_rows: int) -> Network:
     """The network of a resolved configuration, initialised from its seed; leaves the random state alone.
 
     Raises:
         InputError: the configured model does not exist or does not fit the kind of data.
     """
-    name = _model_name(config)
-    pretrained = _load(config) if name == PRETRAINED else None
+    kind = sample_kind(config.kind)
+    pretrained = _load(config) if _wants_pretrained(config, kind) else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         if pretrained is not None:
             backbone = Backbone(pretrained, config.trainable_blocks, config.backbone_image_size)
-            return Network(backbone, head_rows, d_in=None)
-        if name == "convnet":
-            channels, height, width = config.sample_shape
-            return Network(ConvNet(channels, height, width), head_rows, d_in=None)
-        (d_in,) = config.sample_shape
-        return Network(Adapter(d_in), head_rows, d_in=d_in)
+            return Network(backbone, head_rows, backbone.prepare)
+        d_in = config.sample_shape[0] if kind.standardised else 0
+        return Network(kind.build(config.sample_shape), head_rows, kind.prepare, d_in)
 
 
-def restore_network(config: "RunConfig", weights: Mapping[str, NDArray[Any]]) -> Network:
+def restore_network(config: AnyConfig, weights: Mapping[str, NDArray[Any]]) -> Network:
     """The network of a resolved configuration with the given travelling tensors.
 
     Raises:
@@ -66,12 +61,25 @@ def restore_network(config: "RunConfig", weights: Mapping[str, NDArray[Any]]) ->
     return network.eval()
 
 
-def feature_width(config: "RunConfig") -> int:
+def feature_width(config: AnyConfig) -> int:
     """d, the width of the features of a resolved configuration."""
-    name = _model_name(config)
-    if name == PRETRAINED:
-        return _load(config).width
-    return CONVNET_WIDTH if name == "convnet" else adapter_width(config.sample_shape[0])
+    kind = sample_kind(config.kind)
+    return _load(config).width if _wants_pretrained(config, kind) else kind.width(config.sample_shape)
+
+
+def raw_inputs(config: AnyConfig, x: Tensor) -> Tensor:
+    """Rows ``[n, ...]`` of one site's raw samples that tell which are alike, without any training or other site.
+
+    The features of a pretrained backbone where one is configured; else the prepared samples, flattened, for which a
+    standardised kind takes the site's own moments.
+    """
+    kind = sample_kind(config.kind)
+    if kind.image_backbone and is_pretrained(config.model):
+        return build_network(config, 0).neighbour_input(x)
+    if kind.prepare is not None:
+        return kind.prepare(x).flatten(1)
+    wide = x.double()
+    return standardise(x, wide.mean(dim=0), (wide**2).mean(dim=0))
 
 
 def travelling(network: Network) -> dict[str, Tensor]:
@@ -81,7 +89,7 @@ def travelling(network: Network) -> dict[str, Tensor]:
     return {name: tensor.detach() for name, tensor in network.state_dict().items() if name not in frozen}
 
 
-def _load(config: "RunConfig") -> Pretrained:
+def _load(config: AnyConfig) -> Pretrained:
     loaded = load_backbone(config.model, config.backbone_hash)
     if config.sample_shape[0] not in (1, loaded.channels):
         raise InputError(
@@ -91,15 +99,16 @@ def _load(config: "RunConfig") -> Pretrained:
     return loaded
 
 
-def _model_name(config: "RunConfig") -> str:
-    fitting = {"images": "convnet", "vectors": "adapter"}
-    if config.kind not in fitting:
-        raise InputError("the configuration does not say what kind of data it is for; set kind and sample-shape.")
+def _wants_pretrained(config: AnyConfig, kind: SampleKind) -> bool:
+    """Whether a pretrained backbone takes the place of the kind's own network.
+
+    Raises:
+        InputError: the configured model does not exist or does not fit the kind of data.
+    """
     if is_pretrained(config.model):
-        if config.kind != "images":
-            raise InputError(f"model '{config.model}' takes images, not {config.kind}; use --set model=adapter.")
-        return PRETRAINED
-    name = fitting[config.kind] if config.model == "auto" else config.model
-    if name != fitting[config.kind]:
-        raise InputError(f"model '{name}' does not fit {config.kind}; use --set model={fitting[config.kind]}.")
-    return name
+        if not kind.image_backbone:
+            raise InputError(f"model '{config.model}' takes images, not {kind.name}; use --set model={kind.model}.")
+        return True
+    if config.model not in ("auto", kind.model):
+        raise InputError(f"model '{config.model}' does not fit {kind.name}; use --set model={kind.model}.")
+    return False

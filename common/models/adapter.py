@@ -3,13 +3,15 @@
 import torch
 from torch import Tensor, nn
 
+from common.models.encoder import Encoder
+
 
 def adapter_width(d_in: int) -> int:
     """Width of the features for inputs of width ``d_in``."""
     return min(256, max(32, d_in))
 
 
-class Adapter(nn.Module):
+class Adapter(Encoder):
     """``skip(x) + mlp(x)``; the last layer of the MLP starts at zero. ``[n, d_in]`` -> ``[n, width]``."""
 
     def __init__(self, d_in: int, hidden: int = 512) -> None:

@@ -9,13 +9,14 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from common.errors import InputError
+from common.models.encoder import Encoder
 from common.models.pretrained import Pretrained, pool
 
 _PIXELS = 2**23
 """How many input numbers are evaluated at once: 55 images of 224 pixels."""
 
 
-class Backbone(nn.Module):
+class Backbone(Encoder):
     """A transformers model whose last ``trainable_blocks`` blocks learn; the rest never changes.
 
     With none of them, a residual MLP on the frozen features learns instead; it starts as the identity. The frozen

@@ -1,12 +1,13 @@
 """A small convolutional backbone for tiny images (8 to 64 pixels)."""
 
-import torch
 from torch import Tensor, nn
+
+from common.models.encoder import Encoder
 
 CONVNET_WIDTH = 128
 
 
-class ConvNet(nn.Module):
+class ConvNet(Encoder):
     """3x3 convolutions with group norm, halved until at most 4 pixels are left, then one linear layer.
 
     ``[n, channels, height, width]`` -> ``[n, 128]``.
@@ -31,8 +32,3 @@ class ConvNet(nn.Module):
 
 def _block(inner: int, outer: int, stride: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inner, outer, 3, padding=1, stride=stride), nn.GroupNorm(8, outer), nn.GELU())
-
-
-def images_to_input(x: Tensor) -> Tensor:
-    """uint8 ``[n, c, h, w]`` -> float in [0, 1]."""
-    return x.to(torch.float32) / 255.0

@@ -1,4 +1,4 @@
-"""The two-layer GraphSAGE of FedLoG (METHODS 2.1), in parts, because condensed slots pass it without a graph.
+"""The two-layer GraphSAGE of FedLoG (docs/fedlog.md#network), in parts: condensed slots pass it without a graph.
 
 ``torch_geometric``'s ``SAGEConv`` computes the same (a test compares them), but importing it takes 3 s, which every
 site would pay in every round, and it does not take a neighbourhood's mean that is already there.

@@ -1,6 +1,6 @@
 """A prototype branch: queries are moved by messages from synthetic nodes, then judged by their distance to prototypes.
 
-FedLoG's learnable metric (METHODS 2.1): an equivariant update in embedding space, as in E(n)-equivariant networks.
+FedLoG's learnable metric (docs/fedlog.md#branches): an equivariant update in embedding space (arXiv 2102.09844).
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The prompt generator: a node's features -> the features of one neighbour that stands for all (METHODS 2.4)."""
+"""The prompt generator: a node's features -> those of one neighbour that stands for all (docs/fedlog.md#prompts)."""
 
 from collections.abc import Mapping
 

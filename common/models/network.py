@@ -1,12 +1,14 @@
-"""The network of the discovery methods: backbone, projector and seen-class head (METHODS 1.1)."""
+"""The network of the discovery methods: backbone, projector and seen-class head (docs/method.md#network)."""
+
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.models.adapter import Adapter, standardise
+from common.models.adapter import standardise
 from common.models.backbone import Backbone
-from common.models.convnet import ConvNet, images_to_input
+from common.models.encoder import Encoder
 
 PROJECTION_WIDTH = 64
 LOGIT_TEMPERATURE = 0.1
@@ -16,22 +18,25 @@ class Network(nn.Module):
     """Backbone f: x -> R^d, projector g: R^d -> R^64, cosine head W: rows x d.
 
     Buffers travel like weights: ``feature_mean`` [d] is the federation's mean of f; ``input_mean`` and
-    ``input_square`` [d_in] (vectors only) standardise the input.
+    ``input_square`` [d_in] standardise the input, where the kind of data asks for it.
     """
 
     feature_mean: Tensor
     input_mean: Tensor
     input_square: Tensor
 
-    def __init__(self, backbone: ConvNet | Adapter | Backbone, head_rows: int, d_in: int | None) -> None:
+    def __init__(
+        self, backbone: Encoder, head_rows: int, prepare: Callable[[Tensor], Tensor] | None, d_in: int = 0
+    ) -> None:
+        """``prepare`` as in ``SampleKind``; without it the samples are rows of ``d_in`` numbers to standardise."""
         super().__init__()
         d = backbone.width
         self.backbone = backbone
         self.projector = nn.Sequential(nn.Linear(d, d), nn.GELU(), nn.Linear(d, PROJECTION_WIDTH))
         self.head = nn.Linear(d, head_rows, bias=False) if head_rows else None
         self.register_buffer("feature_mean", torch.zeros(d))
-        self.vectors = d_in is not None
-        if d_in is not None:
+        self._prepare = prepare
+        if prepare is None:
             # In float64: the variance is a difference of the two, and dates or ids are large against their spread.
             self.register_buffer("input_mean", torch.zeros(d_in, dtype=torch.float64))
             self.register_buffer("input_square", torch.ones(d_in, dtype=torch.float64))
@@ -41,11 +46,14 @@ class Network(nn.Module):
         """d, the feature width."""
         return self.backbone.width
 
+    @property
+    def standardises(self) -> bool:
+        """Whether the federation's moments standardise the input."""
+        return self._prepare is None
+
     def prepare(self, x: Tensor) -> Tensor:
-        """Raw samples (uint8 images, float vectors) -> what ``features`` and the views work on."""
-        if isinstance(self.backbone, Backbone):
-            return self.backbone.prepare(x)
-        return standardise(x, self.input_mean, self.input_square) if self.vectors else images_to_input(x)
+        """Raw samples -> what ``features`` and the views work on."""
+        return standardise(x, self.input_mean, self.input_square) if self._prepare is None else self._prepare(x)
 
     def neighbour_input(self, x: Tensor) -> Tensor:
         """Raw samples -> rows ``[n, ...]`` that tell which samples are alike before anything is learnt.
@@ -60,12 +68,12 @@ class Network(nn.Module):
 
     def pretrained_parameters(self) -> list[nn.Parameter]:
         """The trainable tensors that come from a pretrained backbone."""
-        return self.backbone.pretrained_parameters() if isinstance(self.backbone, Backbone) else []
+        return self.backbone.pretrained_parameters()
 
     @property
     def evaluation_batch(self) -> int:
         """How many samples go through at once where nothing is learnt."""
-        return self.backbone.evaluation_batch if isinstance(self.backbone, Backbone) else 2048
+        return self.backbone.evaluation_batch
 
     def features(self, prepared: Tensor) -> Tensor:
         """``[n, ...]`` prepared samples -> ``[n, d]`` unit features."""

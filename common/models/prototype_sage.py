@@ -1,4 +1,4 @@
-"""FedLoG's published model: a GraphSAGE embedder, and prototype branches for heads and tails (METHODS 2.1)."""
+"""FedLoG's published model: a GraphSAGE embedder, and branches for heads and tails (docs/fedlog.md#branches)."""
 
 from collections.abc import Mapping
 
@@ -68,7 +68,7 @@ def build_prototype_sage(features: int, seed: int, dropout: float, tail: bool, m
 
 
 def scaled(x_CSF: Tensor, gamma_C: Tensor) -> Tensor:
-    """Feature scaling (METHODS 2.4): x + gamma_c (mean(x) - x), the mean over all synthetic nodes."""
+    """Feature scaling (docs/fedlog.md#scaling): x + gamma_c (mean(x) - x), the mean over all synthetic nodes."""
     mean_F = x_CSF.mean(dim=(0, 1))
     return x_CSF + gamma_C[:, None, None] * (mean_F - x_CSF)
 

@@ -1,28 +1,16 @@
 """What noise on updates comes to: epsilon for a stated delta, and which settings of a run it can hold for."""
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 from common.errors import InputError
-from common.methods.fedlog.slots import GROUPS, SLOTS
 from common.methods.registry import updates_sent
+from common.run.record import NoiseSpent, PrivacySpent
+from common.settings import AnyConfig
 from common.wire.contract import Contract
-from common.wire.records import CATALOGUE, STATISTICS, TRUTH, WEIGHTS
-
-if TYPE_CHECKING:
-    from common.config import RunConfig
+from common.wire.records import WEIGHTS
 
 DELTA = 1e-5
 """The delta that epsilon is stated for."""
-
-SWITCHES = {
-    CATALOGUE: "share-categories=false",
-    STATISTICS: "category-statistics=false",
-    SLOTS: "share-slots=false",
-    GROUPS: "share-slots=false",
-}
-"""The setting that keeps a record at the sites, where the method has one."""
 
 
 def epsilon(noise_multiplier: float, rounds: int, delta: float = DELTA) -> float:
@@ -65,7 +53,7 @@ def epsilon_of(mu_squared: float, delta: float = DELTA) -> float:
     return float(brentq(excess, 0.0, high))
 
 
-def check_noise(config: "RunConfig", contract: Contract) -> None:
+def check_noise(config: AnyConfig, contract: Contract) -> None:
     """Refuse settings for which the noise would not come to the epsilon that is stated.
 
     Raises:
@@ -79,13 +67,12 @@ def check_noise(config: "RunConfig", contract: Contract) -> None:
             raise InputError(f"{setting} needs {side}-clip-norm: noise hides only what is bounded; set both.")
         if WEIGHTS not in contract.arrays:
             raise InputError(f"{setting} has nothing to act on: {config.method} shares no weights; leave it out.")
-        others = [name for name in contract.arrays if name not in {WEIGHTS, TRUTH}]
+        others = [record for record in contract.records if record.name != WEIGHTS and not record.benchmark]
         if others:
-            switch = SWITCHES.get(others[0], "")
-            known = switch.partition("=")[0] in config.flat()
+            switch = others[0].switch
             raise InputError(
-                f"{setting} covers weights only, and this run also shares '{others[0]}'; "
-                + (f"set {switch}." if known else "choose another method.")
+                f"{setting} covers weights only, and this run also shares '{others[0].name}'; "
+                + (f"set {switch}." if switch else "choose another method.")
             )
     if config.central_noise_multiplier:
         if config.aggregation != "mean":
@@ -100,7 +87,7 @@ def check_noise(config: "RunConfig", contract: Contract) -> None:
             )
 
 
-def privacy_reached(config: "RunConfig", rounds: int) -> dict[str, Any] | None:
+def privacy_reached(config: AnyConfig, rounds: int) -> PrivacySpent | None:
     """What clipping and noise the server knows of, and the epsilon after ``rounds``; None where there are none.
 
     Rounds that send no weights do not count. The noise that real sites add is theirs to know (``site.log``).
@@ -109,38 +96,42 @@ def privacy_reached(config: "RunConfig", rounds: int) -> dict[str, Any] | None:
         return None
     updates = updates_sent(config, rounds)
     found = {
-        side: {
-            "clip_norm": norm,
-            "noise_multiplier": multiplier,
-            "epsilon": epsilon(multiplier, updates) if multiplier else None,
-        }
+        side: NoiseSpent(
+            clip_norm=norm,
+            noise_multiplier=multiplier,
+            epsilon=epsilon(multiplier, updates) if multiplier else None,
+        )
         for side, norm, multiplier in _sides(config)
         if norm is not None
     }
-    return {"delta": DELTA, "rounds": updates, "covers": WEIGHTS, **found}
+    return PrivacySpent(
+        delta=DELTA, rounds=updates, covers=WEIGHTS, central=found.get("central"), local=found.get("local")
+    )
 
 
-def privacy_sentences(privacy: Mapping[str, Any] | None) -> list[str]:
-    """``privacy`` of ``metrics.json`` in words, a sentence for each side that clips or adds noise."""
+def privacy_sentences(privacy: PrivacySpent | None) -> list[str]:
+    """What was spent in words, a sentence for each side that clips or adds noise."""
+    if privacy is None:
+        return []
     sentences = []
-    for side, where in (("central", "on the mean, against all but the server"), ("local", "at each site")):
-        found = (privacy or {}).get(side)
-        if not found:
+    for side, where, noise in (
+        ("central", "on the mean, against all but the server", privacy.central),
+        ("local", "at each site", privacy.local),
+    ):
+        if noise is None:
             continue
-        clipped = f"updates clipped to {found['clip_norm']:g}"
-        if found["epsilon"] is None:
+        clipped = f"updates clipped to {noise.clip_norm:g}"
+        if noise.epsilon is None:
             sentences.append(f"{clipped} ({side}), no noise: no bound on epsilon")
             continue
-        assert privacy is not None
         sentences.append(
-            f"epsilon {found['epsilon']:.3g} at delta {privacy['delta']:g} for a site's whole data, after "
-            f"{privacy['rounds']} rounds of the weights: noise {found['noise_multiplier']:g} x clip norm {where}, "
-            f"{clipped}"
+            f"epsilon {noise.epsilon:.3g} at delta {privacy.delta:g} for a site's whole data, after "
+            f"{privacy.rounds} rounds of the weights: noise {noise.noise_multiplier:g} x clip norm {where}, {clipped}"
         )
     return sentences
 
 
-def _sides(config: "RunConfig") -> tuple[tuple[str, float | None, float], ...]:
+def _sides(config: AnyConfig) -> tuple[tuple[str, float | None, float], ...]:
     return (
         ("central", config.central_clip_norm, config.central_noise_multiplier),
         ("local", config.local_clip_norm, config.local_noise_multiplier),

@@ -1,10 +1,13 @@
 """``metrics.json``: what a whole run came to, in the form that other people's scripts read."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationError
 
+from common.errors import InputError
+from common.files import read_object
 from common.run.record import Categories, Part, PrivacySpent, Score, Scores
 
 
@@ -23,7 +26,14 @@ class Scopes(Part):
     local: Split = Split()
 
 
-class DiscoveryFinal(Scopes):
+class Final(Part):
+    """Base of final scores; a score that is not declared is kept by its name."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Score | Mapping[str, Score]]
+
+
+class DiscoveryFinal(Scopes, Final):
     """Final scores of a run that discovers categories; ``concepts``: of the sites' own last discovery."""
 
     concepts: Scopes = Scopes()
@@ -31,11 +41,12 @@ class DiscoveryFinal(Scopes):
     categories: Categories = Categories()
 
 
-class GraphFinal(Part):
+class GraphFinal(Final):
     """Final accuracies of a graph method: by column, and the same by model, by site and by class."""
 
+    left_out = frozenset({"by_model", "by_site", "by_class"})
     validation: Score = None
-    seen: Score
+    seen: Score = None
     unseen_node: Score = None
     missing_class: Score = None
     new_client: Score = None
@@ -43,6 +54,11 @@ class GraphFinal(Part):
     by_site: Mapping[str, Mapping[str, Score]] | None = None
     by_class: Mapping[str, Mapping[str, Score]] | None = None
     categories: Categories = Categories()
+
+
+def _kind_of_final(given: Any) -> str:
+    graph = isinstance(given, GraphFinal) or (isinstance(given, Mapping) and "seen" in given)
+    return "graph" if graph else "discovery"
 
 
 class Wire(Part):
@@ -63,16 +79,20 @@ class RunSeconds(Part):
 
 
 class RunMetrics(Part):
-    """All of ``metrics.json``."""
+    """All of ``metrics.json``; whatever a foreign one lacks is empty, but for ``final``."""
 
+    left_out = frozenset({"privacy"})
     schema_: Literal[1] = Field(1, alias="schema")
-    method: str
-    data: str
+    method: str = ""
+    data: str = ""
     clients: int | None = None
     alpha: float | None = None
     seed: int | None = None
     rounds: int = 0
-    final: GraphFinal | DiscoveryFinal
+    final: Annotated[
+        Annotated[GraphFinal, Tag("graph")] | Annotated[DiscoveryFinal, Tag("discovery")],
+        Discriminator(_kind_of_final),
+    ]
     privacy: PrivacySpent | None = None
     wire: Wire = Wire()
     seconds: RunSeconds = RunSeconds()
@@ -84,14 +104,18 @@ class RunMetrics(Part):
         found: Scores = self.final.model_dump(mode="json", by_alias=True, exclude=left_out)
         return found
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON values, in the order of the fields; what does not apply to the run is left out."""
-        found = self.model_dump(mode="json", by_alias=True)
-        if found["privacy"] is None:
-            del found["privacy"]
-        else:
-            found["privacy"] = {key: value for key, value in found["privacy"].items() if value is not None}
-        for key in ("by_model", "by_site", "by_class"):
-            if found["final"].get(key, ...) is None:
-                del found["final"][key]
-        return found
+
+def read_metrics(path: Path) -> RunMetrics | None:
+    """The metrics of a finished run; None where it has none yet.
+
+    Raises:
+        InputError: the file holds something else.
+    """
+    if not path.is_file():
+        return None
+    try:
+        return RunMetrics.model_validate(read_object(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(f"{path} holds no metrics of a run ({where}: {first['msg']}); restore or remove it.") from None

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.config import RunConfig, make_config
+from common.config import make_config
 from common.discovery.catalogue import Catalogue
 from common.errors import InputError
+from common.settings import AnyConfig
 
 SCHEMA = 1
 WEIGHTS = "weights.safetensors"
@@ -28,7 +29,7 @@ class Model:
     ``prior`` [K], log shares of the categories at one site, exists only in the model that stays at that site.
     """
 
-    config: RunConfig
+    config: AnyConfig
     weights: dict[str, NDArray[np.float32]]
     catalogue: Catalogue | None
     prior: NDArray[np.float32] | None = None
@@ -124,7 +125,7 @@ def _describe(model: Model) -> dict[str, Any]:
     }
 
 
-def _backbone(config: RunConfig) -> dict[str, Any]:
+def _backbone(config: AnyConfig) -> dict[str, Any]:
     """The pretrained backbone that the weights belong on top of; they hold what was trained, not the backbone."""
     if not config.backbone_hash:
         return {}

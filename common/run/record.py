@@ -1,9 +1,19 @@
 """What one round came to: a line of ``rounds.jsonl``. The server's loop writes it, whatever shows a run reads it."""
 
-from collections.abc import Mapping
-from typing import Any
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 Score = float | None
 """A fraction in [0, 1]; None where nothing was scored."""
@@ -12,9 +22,30 @@ Scores = Mapping[str, Score | Mapping[str, Score]]
 
 
 class Part(BaseModel):
-    """Base of a record and its parts: frozen; keys that a later version wrote are passed over."""
+    """Base of a record and its parts: frozen, numbers finite.
+
+    Read leniently: what is null counts as absent, and keys that a later version wrote are passed over.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, populate_by_name=True)
+    left_out: ClassVar[frozenset[str]] = frozenset()
+    """Keys that are not written where there is nothing under them."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            return {key: value for key, value in given.items() if value is not None}
+        return given
+
+    @model_serializer(mode="wrap")
+    def _leave_out(self, write: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        written: dict[str, JsonValue] = write(self)
+        return {key: value for key, value in written.items() if value is not None or key not in self.left_out}
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """JSON values, in the order of the fields."""
+        return self.model_dump(mode="json", by_alias=True)
 
 
 class Categories(Part):
@@ -56,12 +87,13 @@ class NoiseSpent(Part):
 
     clip_norm: float
     noise_multiplier: float
-    epsilon: float | None
+    epsilon: float | None = None
 
 
 class PrivacySpent(Part):
     """Clipping and noise that the server knows of, after ``rounds`` noised updates."""
 
+    left_out = frozenset({"central", "local"})
     delta: float
     rounds: int
     covers: str
@@ -86,8 +118,9 @@ class RoundSeconds(Part):
 
 
 class RoundRecord(Part):
-    """One round. Whatever an interrupted, older or foreign record lacks is empty; only ``round`` must be there."""
+    """One round. Whatever an older or foreign record lacks is empty; only ``round`` must be there."""
 
+    left_out = frozenset({"privacy"})
     round: int
     rounds: int | None = None
     """How many are planned."""
@@ -110,23 +143,17 @@ class RoundRecord(Part):
         """How many rounds the run has; this one's number where that is not said."""
         return self.rounds or self.round
 
-    @property
-    def scopes(self) -> dict[str, Mapping[str, Score]]:
-        """The scores that come in groups."""
-        return score_groups(self.scores)[0]
+    def to_line(self) -> str:
+        """The record's line of ``rounds.jsonl``."""
+        return json.dumps(self.to_json(), allow_nan=False) + "\n"
 
-    @property
-    def single_scores(self) -> dict[str, Score]:
-        """The scores that stand alone."""
-        return score_groups(self.scores)[1]
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON values, in the order of the fields; ``privacy`` only where there is any."""
-        return self.model_dump(mode="json", exclude=_empty_privacy(self.privacy))
+Watch = Callable[[RoundRecord], None]
+"""Who is told of every round."""
 
 
 def score_groups(scores: Scores) -> tuple[dict[str, Mapping[str, Score]], dict[str, Score]]:
-    """Scores as ``(groups, singles)``.
+    """Scores as ``(groups, singles)``; a scope that has none is a group without scores.
 
     >>> score_groups({"global": {"all": 0.9}, "seen_accuracy": 0.8})
     ({'global': {'all': 0.9}}, {'seen_accuracy': 0.8})
@@ -141,8 +168,18 @@ def score_groups(scores: Scores) -> tuple[dict[str, Mapping[str, Score]], dict[s
     return groups, singles
 
 
-def _empty_privacy(privacy: PrivacySpent | None) -> Any:
-    """What is left out of the JSON: the whole entry, or the side that neither clips nor adds noise."""
-    if privacy is None:
-        return {"privacy"}
-    return {"privacy": {side for side in ("central", "local") if getattr(privacy, side) is None}}
+def read_rounds(path: Path) -> list[RoundRecord]:
+    """The records in a ``rounds.jsonl``, in order; of a round that was run again after a resume, the last.
+
+    What is no record is left out: a killed server leaves half a last line, whose round is run and written again.
+    """
+    if not path.is_file():
+        return []
+    found: dict[int, RoundRecord] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            record = RoundRecord.model_validate_json(line)
+        except ValueError:
+            continue
+        found[record.round] = record
+    return [found[number] for number in sorted(found)]

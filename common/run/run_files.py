@@ -1,18 +1,17 @@
-"""The files of a run (DESIGN 2): configuration, a line a round, the checkpoint, the final metrics."""
+"""The files of a run (docs/files.md#run-folder): configuration, a line a round, the checkpoint, the final metrics."""
 
-import json
 import os
 import secrets
 import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from common.config import RunConfig, load_config
+from common.config import load_config
 from common.errors import InputError
-from common.files import write_atomically, write_json, write_text
-from server_app.method import Snapshot
+from common.files import write_json, write_text
+from common.run.checkpoint import read_checkpoint
+from common.run.record import RoundRecord, read_rounds
+from common.settings import AnyConfig
 
 OWN_FILES = (
     "config.json",
@@ -44,7 +43,7 @@ class RunFiles:
         self.held_out = folder / "held-out"
         self.tensorboard = folder / "tensorboard"
 
-    def claim(self, config: RunConfig, *, overwrite: bool) -> bool:
+    def claim(self, config: AnyConfig, *, overwrite: bool) -> bool:
         """Make the folder this run's. Returns whether an interrupted run of the same configuration goes on.
 
         ``config`` holds what was found in the data, as ``config.json`` does: other classes make another run.
@@ -66,7 +65,7 @@ class RunFiles:
                     "settings to resume it, or add --overwrite."
                 )
             if self.checkpoint.exists():
-                self.read_checkpoint()
+                read_checkpoint(self.checkpoint)
                 return True
             return False
         try:
@@ -94,62 +93,28 @@ class RunFiles:
             write_text(path, secrets.token_hex(8))
         return path.read_text(encoding="utf-8")
 
-    def write_config(self, config: RunConfig) -> None:
+    def write_config(self, config: AnyConfig) -> None:
         """Write ``config.json``: the whole resolved configuration."""
         write_json(self.config, config.flat())
 
-    def history(self) -> list[dict[str, Any]]:
+    def history(self) -> list[RoundRecord]:
         """The rounds so far; a line cut short by a crash is left out."""
-        if not self.rounds.exists():
-            return []
-        records: list[dict[str, Any]] = []
-        for line in self.rounds.read_text(encoding="utf-8").splitlines():
-            try:
-                records.append(json.loads(line))
-            except json.JSONDecodeError:
-                break
-        return records
+        return read_rounds(self.rounds)
 
-    def keep_rounds(self, last: int) -> list[dict[str, Any]]:
+    def keep_rounds(self, last: int) -> list[RoundRecord]:
         """Drop lines of rounds after ``last``, which a resumed run does again, and checkpoints that were cut short."""
         for part in self.folder.glob(f".{self.checkpoint.name}.*.part"):
             part.unlink(missing_ok=True)
-        kept = [record for record in self.history() if record["round"] <= last]
-        write_text(self.rounds, "".join(json.dumps(record, allow_nan=False) + "\n" for record in kept))
+        kept = [record for record in self.history() if record.round <= last]
+        write_text(self.rounds, "".join(record.to_line() for record in kept))
         return kept
 
-    def add_round(self, record: dict[str, Any]) -> None:
+    def add_round(self, record: RoundRecord) -> None:
         """Append a round's line and flush it."""
         with open(self.rounds, "a", encoding="utf-8") as file:
-            file.write(json.dumps(record, allow_nan=False) + "\n")
+            file.write(record.to_line())
             file.flush()
             os.fsync(file.fileno())
-
-    def write_checkpoint(self, round_number: int, snapshot: Snapshot) -> None:
-        """Everything needed to go on after ``round_number``, in one atomic file."""
-        from safetensors.numpy import save_file
-
-        header = json.dumps({"schema": 1, "round": round_number, "values": snapshot.values})
-        arrays = {name: np.ascontiguousarray(array) for name, array in snapshot.arrays.items()}
-        write_atomically(self.checkpoint, lambda temporary: save_file(arrays, temporary, {"fedlpa": header}))
-
-    def read_checkpoint(self) -> tuple[int, Snapshot]:
-        """The last complete round and the state after it.
-
-        Raises:
-            InputError: the checkpoint is damaged.
-        """
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(self.checkpoint, framework="numpy") as file:
-                header = json.loads((file.metadata() or {})["fedlpa"])
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return int(header["round"]), Snapshot(arrays, header["values"])
-        except (SafetensorError, OSError, ValueError, KeyError) as error:
-            raise InputError(
-                f"{self.checkpoint} cannot be read ({error}); restore it or start again with --overwrite."
-            ) from None
 
 
 def _is_passing(path: Path) -> bool:
@@ -158,7 +123,7 @@ def _is_passing(path: Path) -> bool:
     return cut_short or path.name in {".follow.lock", ".run.lock"}
 
 
-def _settings(config: RunConfig) -> dict[str, Any]:
+def _settings(config: AnyConfig) -> dict[str, Any]:
     """What must agree for a run to be the same; what is about the place, not the run, is left out."""
     place = {"out", "tensorboard", "device", "threads"}
     place |= {"min-clients", "round-timeout", "grace-period", "quorum-timeout"}

@@ -7,7 +7,7 @@ refused on both sides.
 import io
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,37 +39,56 @@ class ScalarSpec:
     high: float = math.inf
     length: int | None = None
     whole: bool = False
+    group: str = ""
+    """Under which heading a round's record shows its mean over the sites: ``loss``, ``health``, or not at all."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One named record of arrays that may leave a site, and what those who judge it need to know.
+
+    ``required`` records are in every reply of a round; of the others a reply holds what there is.
+    """
+
+    name: str
+    arrays: Mapping[str, ArraySpec]
+    required: bool = False
+    switch: str = ""
+    """The setting that keeps it at the sites, ``key=value``, where the method has one."""
+    counted: str = ""
+    """What its rows are called, where its array ``counts`` says how many samples stand behind each."""
+    consent: bool = False
+    """Whether it leaves only where a site's own policy names it: no policy that is handed out does."""
+    at_delivery: bool = False
+    """Whether it may also leave in answer to the final model."""
+    benchmark: bool = False
+    """Whether it exists in simulations only, where all sites belong to whoever runs them."""
 
 
 @dataclass(frozen=True)
 class Contract:
-    """What one reply may hold: array records by name, and metrics by name."""
+    """What one reply may hold: array records, and metrics by name."""
 
-    required: Mapping[str, Mapping[str, ArraySpec]]
-    optional: Mapping[str, Mapping[str, ArraySpec]] = field(default_factory=dict)
+    records: tuple[Record, ...] = ()
     metrics: Mapping[str, ScalarSpec] = field(default_factory=dict)
-    at_delivery: tuple[str, ...] = ()
-    """The optional records that may also leave in answer to the final model."""
 
     @property
     def arrays(self) -> dict[str, Mapping[str, ArraySpec]]:
-        """All array records, required and optional."""
-        return {**self.required, **self.optional}
+        """All array records by name."""
+        return {record.name: record.arrays for record in self.records}
 
     def delivery(self) -> "Contract":
         """What the answer to the final model may hold."""
-        kept = {name: specs for name, specs in self.optional.items() if name in self.at_delivery}
-        return Contract(required={}, optional=kept, metrics=self.metrics)
+        kept = tuple(replace(record, required=False) for record in self.records if record.at_delivery)
+        return Contract(kept, self.metrics)
 
-    def without(self, record: str) -> "Contract":
+    def without(self, name: str) -> "Contract":
         """The same without one array record: a reply that holds it is refused."""
-        required = {name: specs for name, specs in self.required.items() if name != record}
-        optional = {name: specs for name, specs in self.optional.items() if name != record}
-        return Contract(required, optional, self.metrics, self.at_delivery)
+        return Contract(tuple(record for record in self.records if record.name != name), self.metrics)
 
     def metrics_only(self) -> "Contract":
         """The part that a reply without arrays must fit."""
-        return Contract(required={}, metrics=self.metrics)
+        return Contract((), self.metrics)
 
 
 def violations(content: RecordDict, contract: Contract) -> list[str]:
@@ -80,12 +99,13 @@ def violations(content: RecordDict, contract: Contract) -> list[str]:
     found: list[str] = []
     if sits_out(content):
         contract = contract.metrics_only()
-    found += [f"record '{name}' is missing" for name in contract.required if name not in content]
+    found += [f"record '{r.name}' is missing" for r in contract.records if r.required and r.name not in content]
+    arrays = contract.arrays
     for name, record in content.items():
         if name == METRICS and isinstance(record, MetricRecord):
             found += _metric_violations(record, contract.metrics)
-        elif name in contract.arrays and isinstance(record, ArrayRecord):
-            found += _array_violations(name, record, contract.arrays[name])
+        elif name in arrays and isinstance(record, ArrayRecord):
+            found += _array_violations(name, record, arrays[name])
         else:
             found.append(f"record '{name}' is not in the contract")
     return found

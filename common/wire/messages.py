@@ -1,14 +1,17 @@
 """Building and reading Flower messages: the one place that knows how records are laid out in them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
 from numpy.typing import NDArray
 
-from common.config import RunConfig, from_json
+from common.config import from_json
+from common.place import Deployment, Place, Simulation
+from common.settings import AnyConfig
 from common.wire.contract import METRICS
 
 RUN = "run"
@@ -24,15 +27,15 @@ Arrays = Mapping[str, NDArray[Any]]
 class Instruction:
     """What the server tells a client beside the arrays.
 
-    ``simulation_root`` is empty in a deployment: sites know where their data is. ``run`` names the run for as long as
-    it lasts, resumed or not: private state of another run is of no use.
+    ``run`` names the run for as long as it lasts, resumed or not: private state of another run is of no use.
     """
 
-    config: RunConfig
+    config: AnyConfig
     round: int
-    curve: tuple[float, ...] | None
-    simulation_root: str
+    place: Place
     run: str = ""
+    values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Short lists of numbers by which the method's server steers its clients."""
 
 
 def server_content(instruction: Instruction, records: Mapping[str, Arrays]) -> RecordDict:
@@ -40,11 +43,10 @@ def server_content(instruction: Instruction, records: Mapping[str, Arrays]) -> R
     run: dict[str, Any] = {
         "config": instruction.config.to_json(),
         "round": instruction.round,
-        "simulation-root": instruction.simulation_root,
+        "simulation-root": str(instruction.place.root) if isinstance(instruction.place, Simulation) else "",
         "run": instruction.run,
+        **{name: list(value) for name, value in instruction.values.items()},
     }
-    if instruction.curve is not None:
-        run["curve"] = list(instruction.curve)
     return RecordDict({RUN: ConfigRecord(run), **_array_records(records)})
 
 
@@ -57,13 +59,15 @@ def read_instruction(message: Message) -> Instruction:
     """The instruction in a message of the server."""
     run = message.content[RUN]
     assert isinstance(run, ConfigRecord)
-    curve = run.get("curve")
+    root = str(run["simulation-root"])
     return Instruction(
         config=from_json(str(run["config"])),
         round=int(str(run["round"])),
-        curve=tuple(float(value) for value in curve) if isinstance(curve, list) else None,
-        simulation_root=str(run["simulation-root"]),
+        place=Simulation(Path(root)) if root else Deployment(),
         run=str(run["run"]),
+        values={
+            name: tuple(float(number) for number in value) for name, value in run.items() if isinstance(value, list)
+        },
     )
 
 

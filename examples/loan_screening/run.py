@@ -11,7 +11,8 @@ from typing import Any
 from tables import BANKS, OUTCOMES, loan_table
 
 from common.config import make_config
-from common.data.graph_partition import cut_groups, write_partition
+from common.data.graph_partition import cut_groups
+from common.data.partition_files import write_partition
 from common.data.table_graph import table_nodes, with_table_edges
 from fedlpa.simulate import simulate
 

@@ -1,4 +1,4 @@
-"""Suite ``gcd``: category discovery, every method on every data set, skew and number of clients (METHODS 1.6, 1.7)."""
+"""Suite ``gcd``: every discovery method on every data set, skew and number of clients (docs/evaluation.md)."""
 
 from typing import Any
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common.config import RunConfig, describe_settings, make_config
+from common.config import describe_settings, make_config
 from common.errors import InputError, nearest
-from common.methods.registry import METHODS
+from common.methods.registry import all_methods
+from common.settings import AnyConfig
 
 
 @dataclass(frozen=True)
@@ -148,15 +149,15 @@ def cell_settings(
         InputError: ``--set`` names a setting that no method has, or one that the suite decides.
     """
     own = {"method": "fedlpa", **variant, **place}
-    everything = {key for method in METHODS for key, _, _ in describe_settings(method)}
+    everything = {setting.key for method in all_methods() for setting in describe_settings(method)}
     fixed = {"method", "data", "out", *place}
     for key in request.settings:
         if key in fixed:
             raise InputError(f"setting '{key}' is the benchmark's own; leave it out.")
         if key not in everything:
             raise InputError(f"unknown setting '{key}'; {nearest(key, everything)}")
-    takes = {key for key, _, _ in describe_settings(str(own["method"]))}
+    takes = {setting.key for setting in describe_settings(str(own["method"]))}
     given = {key: value for key, value in request.settings.items() if key in takes}
     settings = {**data.settings, "tensorboard": False, **given, **own}
-    checked: RunConfig = make_config(settings)
+    checked: AnyConfig = make_config(settings)
     return {**settings, "method": checked.method}

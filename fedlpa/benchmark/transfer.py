@@ -1,4 +1,4 @@
-"""Federated evaluation (METHODS 1.9): a run's model at home, abroad, on missing categories, and at a newcomer.
+"""A run's model at home, abroad, on missing categories and at a newcomer (docs/evaluation.md#elsewhere).
 
 Categories are matched to true classes once, one to one, on what the federation's own sites predicted for their
 unlabelled samples; the same match judges everything else. Only unlabelled samples are scored.
@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.dataset import Dataset
+from common.data.parquet import write_dataset
 from common.data.read import read_dataset
-from common.data.write import read_truth, write_dataset
+from common.data.truth import read_truth
 from common.discovery.scores import count_matrix, match
 from common.run.predictions import FILE
 from fedlpa.predict import predict

@@ -99,6 +99,7 @@ def run(
     """Run a federation of institutions: submit, follow, and go on after failures; on the server's machine."""
     from common.config import parse_assignments
     from common.privacy.accountant import privacy_sentences
+    from common.run.metrics import RunMetrics
     from fedlpa.federation.follow import run_federation
     from fedlpa.federation.run_config import load_run
     from fedlpa.federation.server_config import load_server_config
@@ -115,7 +116,7 @@ def run(
             say=live.on_message,
         )
     accuracy, found = metrics["final"].get("seen_accuracy"), metrics["final"]["categories"]["found"]
-    for sentence in privacy_sentences(metrics.get("privacy")):
+    for sentence in privacy_sentences(RunMetrics.model_validate(metrics).privacy):
         print(f"privacy: {sentence}")
     print(f"seen-class accuracy: {'-' if accuracy is None else f'{accuracy:.1%}'}; categories: {found or '-'}")
     print(f"report: {out / 'report.html'}")

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from common.config import RunConfig, make_config
+from common.config import make_config
+from common.methods.discovery_common import CATALOGUE, COMMON_METRICS
 from common.methods.registry import get_method
-from common.wire.records import CATALOGUE, COMMON_METRICS, WEIGHTS
+from common.place import Deployment
+from common.settings import AnyConfig
+from common.wire.records import SIMULATED_METRICS, WEIGHTS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -26,7 +29,7 @@ def server_toml(port: int, control_port: int) -> str:
     return _templates().get_template("server.toml.j2").render(port=port, control_port=control_port)
 
 
-def run_toml(config: RunConfig, sites: int, *, at_site: bool) -> str:
+def run_toml(config: AnyConfig, sites: int, *, at_site: bool) -> str:
     """``run.toml``, or the copy of it that a site gets for its preflight."""
     usual = make_config({"method": config.method})
 
@@ -49,7 +52,7 @@ def site_toml(name: str, server: str, approved: str) -> str:
     return _templates().get_template("site.toml.j2").render(name=name, server=server, approved=approved)
 
 
-def policy_yaml(config: RunConfig) -> str:
+def policy_yaml(config: AnyConfig) -> str:
     """``sites/<name>/policy.yaml``: what the run's method sends, and nothing beside it."""
     records, others, metrics = _sent(config)
     template = _templates().get_template("policy.yaml.j2")
@@ -70,10 +73,10 @@ def _templates() -> "Environment":
     return made
 
 
-def _sent(config: RunConfig) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
+def _sent(config: AnyConfig) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
     if not (config.kind and config.sample_shape and config.seen_classes):
-        return [WEIGHTS, CATALOGUE], [], sorted(set(COMMON_METRICS) - {"site"})
-    contract = get_method(config.method).contract(config)
-    usual = [*contract.required, *(name for name in (WEIGHTS, CATALOGUE) if name in contract.optional)]
-    others = [name for name in contract.optional if name not in usual]
-    return usual, others, sorted(set(contract.metrics) - {"site"})
+        return [WEIGHTS, CATALOGUE], [], sorted(set(COMMON_METRICS) - set(SIMULATED_METRICS))
+    contract = get_method(config.method).contract(config, Deployment())
+    usual = [record.name for record in contract.records if not record.consent]
+    others = [record.name for record in contract.records if record.consent]
+    return usual, others, sorted(set(contract.metrics) - set(SIMULATED_METRICS))

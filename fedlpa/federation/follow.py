@@ -2,17 +2,18 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common.config import RunConfig
 from common.errors import InputError, RunFailedError
 from common.files import write_json
 from common.locks import LockedError, hold_lock
+from common.run.record import RoundRecord, Watch
 from common.run.run_files import RunFiles
+from common.settings import AnyConfig
 from fedlpa.federation.server_config import ServerConfig
 from fedlpa.flower.bundle import build_bundle
 from fedlpa.flower.control import NoServerError, RunState, control, state, stop, submit
@@ -20,7 +21,6 @@ from fedlpa.flower.supervisor import Backoff, Say
 from fedlpa.liveness import FILE, is_well
 from server_app.deployment import FAILED, STATUS, is_running
 
-Watch = Callable[[dict[str, Any]], None]
 FLOWER_RUN = "flower-run.json"
 POLL = 1.0
 """Seconds between two looks at the run."""
@@ -31,7 +31,7 @@ PATIENCE = 120.0
 
 
 def run_federation(
-    config: RunConfig,
+    config: AnyConfig,
     server: ServerConfig,
     *,
     overwrite: bool = False,
@@ -78,7 +78,7 @@ class _Following:
     server: ServerConfig
     watch: Watch
     say: Say
-    shown: dict[int, str] = field(default_factory=dict)
+    shown: dict[int, RoundRecord] = field(default_factory=dict)
     note: str = ""
     submitted: bool = False
 
@@ -185,9 +185,8 @@ class _Following:
     def _show(self) -> None:
         """Show rounds and notes that were written since the last look."""
         for record in self.files.history():
-            number, text = int(record["round"]), json.dumps(record, sort_keys=True)
-            if self.shown.get(number) != text:
-                self.shown[number] = text
+            if self.shown.get(record.round) != record:
+                self.shown[record.round] = record
                 self.watch(record)
         self._note(_read_note(self.files.folder / STATUS))
 

@@ -7,9 +7,10 @@ import tempfile
 from pathlib import Path
 
 from client_app.site_config import NAME
-from common.config import RunConfig, make_config
+from common.config import make_config
 from common.errors import InputError
 from common.files import write_text
+from common.settings import AnyConfig
 from fedlpa.federation import config_files
 from fedlpa.federation.certificates import write_authority, write_server_certificate, write_site_keys
 from fedlpa.flower.pin import installed_hash
@@ -105,7 +106,7 @@ def _check_names(sites: tuple[str, ...]) -> None:
             raise InputError(f"--sites names '{name}' twice; keep one.")
 
 
-def _run_settings(settings: dict[str, str], data_like: tuple[str, ...]) -> RunConfig:
+def _run_settings(settings: dict[str, str], data_like: tuple[str, ...]) -> AnyConfig:
     from common.data.read import ReadOptions, read_dataset
 
     config = make_config({**settings, "data": ""})
@@ -122,7 +123,7 @@ def _run_settings(settings: dict[str, str], data_like: tuple[str, ...]) -> RunCo
     return config.but(seen_classes=tuple(sorted(set(names)) if data_like and "seen-classes" not in settings else names))
 
 
-def _write(folder: Path, host: str, sites: tuple[str, ...], port: int, control_port: int, config: RunConfig) -> None:
+def _write(folder: Path, host: str, sites: tuple[str, ...], port: int, control_port: int, config: AnyConfig) -> None:
     for name in ("ca", "server", "server/sites", "sites"):
         (folder / name).mkdir()
     (folder / "ca").chmod(0o700)

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.config import RunConfig, make_config
+from common.config import check_place, make_config
 from common.errors import InputError
 from common.methods.registry import get_method
+from common.place import Deployment
 from common.privacy.accountant import check_noise
+from common.settings import AnyConfig
 from common.toml_file import beside, read_toml
 
 SERVER = "server"
@@ -16,7 +18,7 @@ SERVER = "server"
 class RunOrder:
     """A run that somebody asks for: its configuration, and the ``server.toml`` of the server on this machine."""
 
-    config: RunConfig
+    config: AnyConfig
     server: Path
 
 
@@ -29,12 +31,12 @@ def load_run(path: Path, assigned: dict[str, str] | None = None) -> RunOrder:
     path = path.absolute()
     settings = read_toml(path)
     server = beside(path, str(settings.pop(SERVER, "server/server.toml")))
+    given = {**settings, **(assigned or {})}
+    check_place(given, Deployment(), path)
     try:
-        config = make_config({**settings, "data": "", **(assigned or {})})
+        config = make_config({**given, "data": ""})
     except InputError as error:
         raise InputError(f"{error} (settings of {path}, where it can be mended too)") from None
-    if config.data:
-        raise InputError(f"setting 'data' in {path} has no place in a deployment; each site's site.toml names its own.")
     for name, value in (("kind", config.kind), ("sample-shape", config.sample_shape)):
         if not value:
             raise InputError(
@@ -45,21 +47,9 @@ def load_run(path: Path, assigned: dict[str, str] | None = None) -> RunOrder:
         raise InputError(
             f"setting 'seen-classes' is missing in {path}; list the names of all labelled classes of all sites."
         )
-    if config.classes:
-        raise InputError(f"setting 'classes' in {path} is for simulations only; leave it out.")
-    if get_method(config.method).pooled:
-        raise InputError(f"method '{config.method}' in {path} pools all data, so it is for simulations only.")
-    if config.local_clip_norm is not None or config.local_noise_multiplier:
-        raise InputError(
-            f"settings 'local-clip-norm' and 'local-noise-multiplier' in {path} are for simulations only; each site's "
-            "policy.yaml has its own."
-        )
-    for key, sites in (("held-out-sites", config.held_out_sites), ("unlabelled-sites", config.unlabelled_sites)):
-        if sites:
-            raise InputError(f"setting '{key}' in {path} is for simulations only; leave it out.")
     from common.models import with_backbone
 
     config = with_backbone(config, path.parent)
     # Whatever does not fit is refused before anything runs: a model, a K, noise that would not hold.
-    check_noise(config, get_method(config.method).contract(config))
+    check_noise(config, get_method(config.method).contract(config, Deployment()))
     return RunOrder(config, server)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from common.data.dataset import Dataset, sort_labels
 from common.files import write_text
 from common.privacy.accountant import privacy_sentences
+from common.run.record import PrivacySpent
 from fedlpa.report import curves, embedding_map, words
 from fedlpa.report.colours import OTHER_PHASE, PHASES, Look, category_looks, class_looks
 from fedlpa.report.confusion import Confusion, confusion, majority
@@ -92,7 +93,7 @@ def _run_parts(run: Run) -> dict[str, Any]:
         "seconds_total": total_seconds(run),
         "seconds": [(name, value) for name, key in _SECONDS.items() if (value := number(seconds.get(key))) is not None],
         "participation": participation(run.rounds),
-        "privacy": privacy_sentences(run.metrics.get("privacy")),
+        "privacy": privacy_sentences(_privacy(run)),
         "config": [(key, _setting(value)) for key, value in run.config.items()],
         "is_graph": run.setting("method") == "fedlog" or "unseen_node" in run.final,
         "model_categories": _model_categories(run),
@@ -208,6 +209,11 @@ def _by_site(samples: Samples, rows: NDArray[np.int64], order: list[str], novel:
 def _model_categories(run: Run) -> list[dict[str, Any]]:
     listed = run.model.get("categories")
     return [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+
+
+def _privacy(run: Run) -> PrivacySpent | None:
+    spent = run.metrics.get("privacy")
+    return PrivacySpent.model_validate(spent) if spent else None
 
 
 def _sum(run: Run, direction: str) -> float | None:

@@ -60,7 +60,7 @@ def read_samples(run: Path, seed: int = 0) -> Samples | None:
     if not any(part.ids for part in predictions):
         return None
     from common.data.read import read_dataset
-    from common.data.write import read_truth
+    from common.data.truth import read_truth
 
     quotas = _even_quotas([len(part.ids) for part in predictions], MAP_SAMPLES)
     random = np.random.default_rng(seed)

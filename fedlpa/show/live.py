@@ -2,13 +2,12 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
-from fedlpa.report.run_reading import leaves, number
-from fedlpa.report.score_table import categories, split_scores
+from common.run.record import Absence, RoundRecord, Score, score_groups
 from fedlpa.report.words import NONE, count, duration, printable, score_name, size
 
 if TYPE_CHECKING:
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
-Record = dict[str, Any]
 SHOWN_ROUNDS = 12
 SHOWN_NOTES = 6
 
@@ -37,7 +35,7 @@ class LiveView:
         self._stream = stream or sys.stdout
         self._given_console = console
         self._live: Live | None = None
-        self._records: list[Record] = []
+        self._records: list[RoundRecord] = []
         self._notes: list[str] = []
         self._last_arrival = time.monotonic()
 
@@ -59,10 +57,9 @@ class LiveView:
             self._live.stop()
             self._live = None
 
-    def on_round(self, record: Record) -> None:
+    def on_round(self, record: RoundRecord) -> None:
         """Show a finished round; one that is run again after a resume replaces the earlier ones."""
-        index = int(record["round"])
-        self._records = [known for known in self._records if int(known["round"]) < index] + [record]
+        self._records = [known for known in self._records if known.round < record.round] + [record]
         self._last_arrival = time.monotonic()
         notes = absences(record)
         self._notes += notes
@@ -107,78 +104,72 @@ class LiveView:
             waited = duration(float(int(time.monotonic() - self._last_arrival)))
             return Text(f"Waiting for the first round · {waited}", style="bold")
         last = self._records[-1]
-        done, planned = int(last["round"]), _planned(last)
         heading = Text.assemble(
-            (f"Round {done} of {planned}", "bold"),
-            f" · {printable(last.get('phase') or '')}" if last.get("phase") else "",
+            (f"Round {last.round} of {last.planned}", "bold"),
+            f" · {printable(last.phase)}" if last.phase else "",
             f" · {duration(self._elapsed())} so far",
             f" · about {duration(left)} left" if (left := self._left()) is not None else "",
         )
-        return Group(heading, ProgressBar(total=planned, completed=done, width=min(width, 100)))
+        return Group(heading, ProgressBar(total=last.planned, completed=last.round, width=min(width, 100)))
 
     def _waiting(self) -> float:
         """Seconds since the last round, unless the run is over."""
         last = self._records[-1]
-        return 0.0 if int(last["round"]) >= _planned(last) else time.monotonic() - self._last_arrival
+        return 0.0 if last.round >= last.planned else time.monotonic() - self._last_arrival
 
     def _elapsed(self) -> float:
-        return sum(_seconds(record) for record in self._records) + self._waiting()
+        return sum(record.seconds.round or 0.0 for record in self._records) + self._waiting()
 
     def _left(self) -> float | None:
         """Seconds until the last round at the pace of the last five; None if unknown or over."""
         last = self._records[-1]
-        recent = [_seconds(record) for record in self._records[-5:]]
-        rounds = _planned(last) - int(last["round"])
+        recent = [record.seconds.round or 0.0 for record in self._records[-5:]]
+        rounds = last.planned - last.round
         if rounds <= 0 or not any(recent):
             return None
         return max(rounds * sum(recent) / len(recent) - self._waiting(), 0.0)
 
 
-def plain_line(record: Record) -> str:
+def plain_line(record: RoundRecord) -> str:
     """One round in one line of plain text, without control characters.
 
-    >>> plain_line({"round": 1, "rounds": 27, "phase": "warm-up", "loss": {"total": 1.25}})
+    >>> plain_line(RoundRecord(round=1, rounds=27, phase="warm-up", loss={"total": 1.25}))
     'round 1/27 warm-up: loss 1.25'
     """
-    groups, singles = split_scores(record.get("scores"))
-    found, true = categories(record.get("categories"))
-    clients = record.get("clients") or {}
+    groups, singles = score_groups(record.scores)
+    found, true = record.categories.found, record.categories.true
     up, down = _bytes_per_client(record)
     parts = []
-    if (loss := number((record.get("loss") or {}).get("total"))) is not None:
-        parts.append(f"loss {loss:.3g}")
-    for scope, scores in groups.items():
-        if leaves(scores):
-            parts.append(f"{printable(scope)} {_named(scores)}")
-    if leaves(singles):
-        parts.append(_named(singles))
+    if "total" in record.loss:
+        parts.append(f"loss {record.loss['total']:.3g}")
+    parts += [f"{printable(scope)} {named}" for scope, scores in groups.items() if (named := _named(scores))]
+    if named := _named(singles):
+        parts.append(named)
     if (concepts := _concepts(record)) != NONE:
         parts.append(f"{concepts} concepts a site")
     if found is not None:
         parts.append(f"{found} categories" + ("" if true is None else f" (true {true})"))
     if up is not None or down is not None:
         parts.append(f"{size(up)} up, {size(down)} down a client".replace("\u00a0", " "))
-    if number(clients.get("asked")) is not None:
-        parts.append(f"{_answered(record)} answered")
-    phase = printable(record.get("phase") or "")
-    head = f"round {int(record['round'])}/{_planned(record)} {phase}".rstrip()
+    if (answered := _answered(record)) != NONE:
+        parts.append(f"{answered} answered")
+    head = f"round {record.round}/{record.planned} {printable(record.phase)}".rstrip()
     return f"{head}: {'; '.join(parts)}" if parts else head
 
 
-def absences(record: Record) -> list[str]:
+def absences(record: RoundRecord) -> list[str]:
     """A sentence for each client that failed, was refused, or sat the round out."""
-    clients = record.get("clients") or {}
-    words = {"failed": "failed", "refused": "was refused", "sat_out": "sat out"}
-    found: list[str] = []
-    for key, what in words.items():
-        for entry in clients.get(key) or ():
-            site, reason = (entry.get("site"), entry.get("reason")) if isinstance(entry, dict) else (entry, None)
-            why = f": {printable(reason)}" if reason else ""
-            found.append(f"round {int(record['round'])}: {printable(site)} {what}{why}")
-    return found
+    told = [(absence, "failed") for absence in record.clients.failed]
+    told += [(absence, "was refused") for absence in record.clients.refused]
+    told += [(Absence(site=site), "sat out") for site in record.clients.sat_out]
+    return [
+        f"round {record.round}: {printable(absence.site)} {what}"
+        + (f": {printable(absence.reason)}" if absence.reason else "")
+        for absence, what in told
+    ]
 
 
-def table(records: list[Record], width: int) -> "Table":
+def table(records: list[RoundRecord], width: int) -> "Table":
     """The rounds as a rich table; columns that hold nothing, or that ``width`` has no room for, are left out."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -210,23 +201,23 @@ class _Column:
         return max(len(self.title), *(len(cell) for cell in self.cells))
 
 
-def _columns(records: list[Record]) -> list[_Column]:
+def _columns(records: list[RoundRecord]) -> list[_Column]:
     """The columns from left to right; a small ``importance`` number stays longest."""
 
     def column(
         title: str,
-        cell: Callable[[Record], str],
+        cell: Callable[[RoundRecord], str],
         importance: int,
         justify: Literal["left", "right"] = "right",
     ) -> _Column:
         return _Column(title, tuple(cell(record) for record in records), importance, justify)
 
     built = [
-        column("Round", lambda record: str(int(record["round"])), 0),
-        column("Phase", lambda record: printable(record.get("phase") or NONE), 1, "left"),
-        column("Loss", lambda record: _three_digits((record.get("loss") or {}).get("total")), 6),
+        column("Round", lambda record: str(record.round), 0),
+        column("Phase", lambda record: printable(record.phase) or NONE, 1, "left"),
+        column("Loss", lambda record: f"{record.loss['total']:.3g}" if "total" in record.loss else NONE, 6),
     ]
-    parted = [split_scores(record.get("scores")) for record in records]
+    parted = [score_groups(record.scores) for record in records]
     for scope in dict.fromkeys(scope for groups, _ in parted for scope in groups):
         keys = list(dict.fromkeys(key for groups, _ in parted for key in groups.get(scope, {})))
         title = f"{printable(scope).capitalize()} {'/'.join(score_name(key)[:1] for key in keys)}"
@@ -238,7 +229,7 @@ def _columns(records: list[Record]) -> list[_Column]:
         built.append(_Column(title, cells, 7 if key == "seen_accuracy" else 2))
     built += [
         column("Concepts", _concepts, 5),
-        column("Found", lambda record: count(categories(record.get("categories"))[0]), 3),
+        column("Found", lambda record: count(record.categories.found), 3),
         column("Up/down a client", lambda record: "/".join(map(size, _bytes_per_client(record))), 8),
         column("Sites", _answered, 3),
     ]
@@ -246,52 +237,35 @@ def _columns(records: list[Record]) -> list[_Column]:
     return [part for part in built if part.importance < 2 or not set(part.cells) <= empty]
 
 
-def _three_digits(value: Any) -> str:
-    known = number(value)
-    return NONE if known is None else f"{known:.3g}"
-
-
-def _slashed(scores: list[float | None]) -> str:
+def _slashed(scores: list[Score]) -> str:
     """Scores in per cent: "93.1/98.2/90.1"; one dash if none is known."""
     if all(score is None for score in scores):
         return NONE
     return "/".join(NONE if score is None else f"{100 * score:.1f}" for score in scores)
 
 
-def _named(scores: dict[str, float | None]) -> str:
+def _named(scores: Mapping[str, Score]) -> str:
     known = {key: score for key, score in scores.items() if score is not None}
     return ", ".join(f"{printable(score_name(key))} {100 * score:.1f}" for key, score in known.items())
 
 
-def _concepts(record: Record) -> str:
+def _concepts(record: RoundRecord) -> str:
     """Fewest and most concepts of a site: "9–12"."""
-    counts = [round(value) for value in leaves(record.get("concepts"))]
-    if not counts:
+    if not record.concepts:
         return NONE
-    low, high = min(counts), max(counts)
+    low, high = min(record.concepts.values()), max(record.concepts.values())
     return str(low) if low == high else f"{low}–{high}"
 
 
-def _answered(record: Record) -> str:
-    clients = record.get("clients") or {}
-    asked, answered = number(clients.get("asked")), number(clients.get("answered"))
-    return NONE if asked is None or answered is None else f"{answered:.0f}/{asked:.0f}"
+def _answered(record: RoundRecord) -> str:
+    asked, answered = record.clients.asked, record.clients.answered
+    return NONE if asked is None or answered is None else f"{answered}/{asked}"
 
 
-def _bytes_per_client(record: Record) -> tuple[float | None, float | None]:
+def _bytes_per_client(record: RoundRecord) -> tuple[float | None, float | None]:
     """Bytes ``(up, down)`` of the round for one client: up for one that answered, down for one asked."""
-    amounts, clients = record.get("bytes") or {}, record.get("clients") or {}
-    up, down = number(amounts.get("up")), number(amounts.get("down"))
-    answered, asked = number(clients.get("answered")), number(clients.get("asked"))
+    up, down, clients = record.bytes.up, record.bytes.down, record.clients
     return (
-        None if up is None or not answered else up / answered,
-        None if down is None or not asked else down / asked,
+        None if up is None or not clients.answered else up / clients.answered,
+        None if down is None or not clients.asked else down / clients.asked,
     )
-
-
-def _planned(record: Record) -> int:
-    return int(number(record.get("rounds")) or record["round"])
-
-
-def _seconds(record: Record) -> float:
-    return number((record.get("seconds") or {}).get("round")) or 0.0

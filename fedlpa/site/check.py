@@ -7,10 +7,11 @@ from pathlib import Path
 from client_app.policy import load_policy, shortcomings
 from client_app.site import real_site
 from client_app.site_config import SiteConfig
-from common.config import RunConfig, make_config
+from common.config import make_config
 from common.errors import InputError
-from common.methods.fedlog.slots import GROUPS, SLOTS
 from common.methods.registry import get_method
+from common.place import Deployment
+from common.settings import AnyConfig
 from common.toml_file import read_toml
 from fedlpa.flower.pin import installed_hash
 from fedlpa.site.approval import HOW
@@ -72,11 +73,12 @@ def _run_checks(config: SiteConfig, path: Path) -> Iterator[Finding]:
         yield _policy(config, None)
         return
     try:
-        from client_app.site_data import load_site_data
+        from client_app.methods import client_method
 
         if not config.data.exists():
             raise InputError(f"{config.data} does not exist; correct 'data' in {config.source}.")
-        data = load_site_data(real_site(config), run)
+        site = real_site(config)
+        data = client_method(run).load_data(site, site.configure(run))
         labelled = int((data.labels >= 0).sum())
         yield Finding("data", True, f"{len(data)} samples, {labelled} labelled, fit the run")
     except InputError as error:
@@ -84,7 +86,7 @@ def _run_checks(config: SiteConfig, path: Path) -> Iterator[Finding]:
     yield _policy(config, run)
 
 
-def _read_run(path: Path) -> RunConfig | None:
+def _read_run(path: Path) -> AnyConfig | None:
     """The run to check against; None where there is none, or it does not say yet what the data looks like."""
     if not path.exists():
         return None
@@ -98,7 +100,7 @@ def _data_alone(config: SiteConfig) -> Finding:
     from common.data.read import ReadOptions, read_dataset
 
     try:
-        data = read_dataset(str(config.data), ReadOptions(label_column=config.label_column or "label"))
+        data = read_dataset(str(config.data), ReadOptions(label_column=config.own.label_column))
     except InputError as error:
         return Finding("data", False, str(error).rstrip("."))
     return Finding(
@@ -106,23 +108,23 @@ def _data_alone(config: SiteConfig) -> Finding:
     )
 
 
-def _policy(config: SiteConfig, run: RunConfig | None) -> Finding:
+def _policy(config: SiteConfig, run: AnyConfig | None) -> Finding:
     try:
         policy = load_policy(config.policy, run.method if run else "fedlpa")
     except InputError as error:
         return Finding("policy", False, str(error).rstrip("."))
     if run is None:
         return Finding("policy", True, f"{config.policy} can be used")
-    contract = get_method(run.method).contract(run.but(classes=()))
-    sent = ("catalogue", SLOTS, GROUPS)
-    records = {**contract.required, **{name: {} for name in sent if name in contract.optional}}
-    metrics = {name: None for name in contract.metrics if name != "site"}
-    found = shortcomings(policy, records, metrics)
-    need = sum(4 * _count(spec.shape) for record in contract.required.values() for spec in record.values())
+    contract = get_method(run.method).contract(run, Deployment())
+    found = shortcomings(policy, contract)
+    need = sum(
+        4 * _count(spec.shape) for record in contract.records if record.required for spec in record.arrays.values()
+    )
     if need > policy.max_bytes_per_round:
         found.append(f"the weights alone have {need} bytes, max-bytes-per-round is {policy.max_bytes_per_round}")
     support = run.flat().get("min-support")
-    if "catalogue" in records and isinstance(support, int) and policy.min_samples > support:
+    counts = any(record.counted for record in contract.records)
+    if counts and isinstance(support, int) and policy.min_samples > support:
         found.append(f"categories of {support} samples may be sent (min-support), min-samples is {policy.min_samples}")
     if found:
         return Finding("policy", False, f"{config.policy} is stricter than the run: {'; '.join(found)}")

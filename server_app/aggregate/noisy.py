@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.config import RunConfig
+from common.place import Place, Simulation
 from common.privacy.mechanism import add_noise, clip_update
+from common.settings import AnyConfig
 from common.wire.records import WEIGHTS
 from server_app.aggregate.running_mean import RunningMean
 from server_app.method import Reply
@@ -31,10 +32,10 @@ class NoisyMean:
     A site's number of samples does not weigh: it would let one site's part of the mean grow beyond norm / sites.
     """
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: AnyConfig, place: Place) -> None:
         assert config.central_clip_norm is not None
         self.multiplier, self.norm = config.central_noise_multiplier, config.central_clip_norm
-        self._simulated, self._seed = bool(config.data), config.seed
+        self._repeats, self._seed = isinstance(place, Simulation), config.seed
         self._mean = RunningMean()
 
     def add(self, arrays: Mapping[str, NDArray[np.float32]], weight: float) -> None:
@@ -50,4 +51,4 @@ class NoisyMean:
         if not mean:
             return {}
         deviation = self.multiplier * self.norm / round(self._mean.weight)
-        return add_noise(mean, deviation, (self._seed, number, CENTRAL) if self._simulated else None)
+        return add_noise(mean, deviation, (self._seed, number, CENTRAL) if self._repeats else None)

@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from common.config import RunConfig
+from common.place import Place
+from common.settings import AnyConfig
 from server_app.aggregate.noisy import NoisyMean
 from server_app.aggregate.running_mean import RunningMean
 
@@ -26,17 +27,17 @@ class Aggregate(Protocol):
         ...
 
 
-def make_aggregate(config: RunConfig) -> Aggregate:
+def make_aggregate(config: AnyConfig, place: Place) -> Aggregate:
     """What the setting ``aggregation`` names; with ``central-noise-multiplier`` the mean with noise on it."""
     if config.central_noise_multiplier:
-        return NoisyMean(config)
+        return NoisyMean(config, place)
     return RunningMean() if config.aggregation == "mean" else RobustAggregate(config)
 
 
 class RobustAggregate:
     """Coordinate-wise median, trimmed mean, or Multi-Krum. All updates of a round are held in memory."""
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: AnyConfig) -> None:
         self.kind, self.malicious = config.aggregation, config.malicious_clients
         self._names: tuple[str, ...] = ()
         self._results: list[tuple[list[NDArray[np.float32]], int]] = []

@@ -1,4 +1,4 @@
-"""FedLoG at the server: average weights, and hand every site the union of all sites' slots once (METHODS 2.7)."""
+"""FedLoG at the server: average weights, hand every site the union of all slots once (docs/fedlog.md#slots)."""
 
 import logging
 from typing import Any
@@ -6,48 +6,52 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.config import RunConfig
 from common.methods.fedlog.slots import GROUPS, SLOTS, Slots, join_slots, slots_from
-from common.methods.fedlog.spec import PREDICTORS, WANTED, options_of
+from common.methods.fedlog.spec import PREDICTORS, WANTED, FedLoGOptions
 from common.methods.graph_common import features
 from common.methods.plan import RoundPlan
-from common.wire.records import WEIGHTS
-from server_app.method import Arrays, Outcome, Reply, Snapshot
-from server_app.methods.graph_baselines import GraphServer
+from common.place import Place
+from common.run.checkpoint import Snapshot
+from common.settings import RunConfig
+from server_app.graph_server import GraphServer
+from server_app.method import Broadcast, Outcome, Reply, ServerMethod
+from server_app.sites.lay_graphs import lay_out_graphs
 
 log = logging.getLogger("fedlpa.server")
 MODEL_PREFIX = "slots/"
 
 
-class FedLoGServer(GraphServer):
+class FedLoGServer(GraphServer[FedLoGOptions]):
     """Weights, the slots by site, and which sites have the current union."""
 
     predictors = PREDICTORS
 
-    def __init__(self, config: RunConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: RunConfig[FedLoGOptions], place: Place) -> None:
+        super().__init__(config, place)
         self._slots: dict[str, Slots] = {}
         self._arrived: dict[str, Slots] = {}
         self._informed: set[str] = set()
 
-    def _cosine(self) -> bool:
-        return options_of(self.config).cosine_head
+    def initial_weights(self) -> dict[str, NDArray[np.float32]]:
+        """Of the GraphSAGE."""
+        return self.graph_sage(cosine=self.config.options.cosine_head)
 
     def union(self) -> Slots | None:
         """All sites' slots, in the order of their names; None before there are any."""
         return join_slots([self._slots[site] for site in sorted(self._slots)]) if self._slots else None
 
-    def broadcast(self, plan: RoundPlan, site: str) -> tuple[dict[str, Arrays], tuple[float, ...] | None]:
+    def broadcast(self, plan: RoundPlan, site: str) -> Broadcast:
         """The averaged weights; the slots' union to a site that lacks it; a request for slots to one that owes them."""
-        records: dict[str, Arrays] = {WEIGHTS: self._weights}
-        if not options_of(self.config).share_slots:
-            return records, None
+        sent = super().broadcast(plan, site)
+        if not self.config.options.share_slots:
+            return sent
+        records = dict(sent.records)
         if site not in self._slots and plan.train:
             records[WANTED] = {"round": np.array([plan.round], dtype=np.int64)}
         union = self.union()
         if union is not None and site not in self._informed:
             records |= union.records()
-        return records, None
+        return Broadcast(records)
 
     def fold(self, plan: RoundPlan, reply: Reply) -> None:
         """Weights and counts as in FedAvg; slots wait for the end of the round, so that all sites get the same."""
@@ -96,3 +100,6 @@ class FedLoGServer(GraphServer):
             for record, parts in union.records().items()
             for name, value in parts.items()
         }
+
+
+METHOD = ServerMethod(FedLoGServer, lay_out_graphs)

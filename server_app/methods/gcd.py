@@ -1,19 +1,21 @@
 """FedAvg of GCD at the server: average weights, then merge the sites' centroids in one shot (k-FED)."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from common.config import RunConfig
 from common.discovery.catalogue import Catalogue, number_by_size
 from common.discovery.scores import Counts
-from common.methods.gcd import categories_of
+from common.methods.discovery_common import CATALOGUE
+from common.methods.gcd import GCDOptions, categories_of
 from common.methods.plan import RoundPlan
-from common.wire.records import CATALOGUE, TRUTH, WEIGHTS
-from server_app.aggregate.robust import make_aggregate
-from server_app.method import Arrays, Outcome, Reply, Snapshot
+from common.place import Place
+from common.run.checkpoint import Snapshot
+from common.run.record import Scores
+from common.settings import RunConfig
+from server_app.discovery_server import DiscoveryServer
+from server_app.method import Arrays, Broadcast, Outcome, Reply, ServerMethod
 from server_app.scoring import global_scores, local_scores, score_dict
+from server_app.sites.lay_samples import lay_out_samples
 from server_app.weights import initial_weights
 
 TRIALS = 10
@@ -79,46 +81,38 @@ def _join_novel(rows: NDArray[np.float64], counts: NDArray[np.int64], k: int, se
     return result
 
 
-class GCDServer:
+class GCDServer(DiscoveryServer[GCDOptions]):
     """The federation's weights, and after the closing round its K centroids."""
 
-    def __init__(self, config: RunConfig) -> None:
-        self.config = config
-        self.k = categories_of(config)
-        self._weights = initial_weights(config, 0)
+    def __init__(self, config: RunConfig[GCDOptions], place: Place) -> None:
+        super().__init__(config, place)
         self._catalogue: Catalogue | None = None
-        self._reset()
 
-    def _reset(self) -> None:
-        self._mean = make_aggregate(self.config)
+    def initial_weights(self) -> dict[str, NDArray[np.float32]]:
+        """Of the network without a head."""
+        return initial_weights(self.config, 0)
+
+    def forget_replies(self) -> None:
+        """Make ready for the replies of a round."""
+        super().forget_replies()
         self._rows: dict[str, Arrays] = {}
-        self._counts: dict[str, Counts] = {}
-        self._concepts: dict[str, int] = {}
 
-    def broadcast(self, plan: RoundPlan, site: str) -> tuple[dict[str, Arrays], tuple[float, ...] | None]:
+    def broadcast(self, plan: RoundPlan, site: str) -> Broadcast:
         """The global weights; with the delivery, the categories."""
-        records: dict[str, Arrays] = {WEIGHTS: self._weights}
-        if self._catalogue is not None:
-            records[CATALOGUE] = self._catalogue.arrays()
-        return records, None
+        sent = super().broadcast(plan, site)
+        if self._catalogue is None:
+            return sent
+        return Broadcast({**sent.records, CATALOGUE: self._catalogue.arrays()})
 
     def fold(self, plan: RoundPlan, reply: Reply) -> None:
         """Weights into the running mean; centroids and counts wait for the end of the round."""
-        if WEIGHTS in reply.records:
-            self._mean.add(reply.records[WEIGHTS], reply.samples)
+        super().fold(plan, reply)
         if CATALOGUE in reply.records:
             self._rows[reply.site] = reply.records[CATALOGUE]
-        if TRUTH in reply.records:
-            self._counts[reply.site] = reply.records[TRUTH]["counts"]
-        if "concepts" in reply.metrics:
-            self._concepts[reply.site] = int(reply.metrics["concepts"])
 
-    def finish_round(self, plan: RoundPlan) -> Outcome:
-        """The new mean; in the closing round the merged categories and the scores of the sites' clusters."""
-        outcome = self._merge() if plan.discover else Outcome({})
-        self._weights = self._mean.result(plan.round) or self._weights
-        self._reset()
-        return outcome
+    def close(self, plan: RoundPlan) -> Outcome:
+        """In the closing round the merged categories and the scores of the sites' clusters."""
+        return self._merge() if plan.discover else Outcome()
 
     def _merge(self) -> Outcome:
         sites = [site for site in sorted(self._rows) if len(self._rows[site]["names"])]
@@ -127,9 +121,11 @@ class GCDServer:
         rows, names, counts = (
             np.concatenate([self._rows[site][name] for site in sites]) for name in ("rows", "names", "counts")
         )
-        self._catalogue, category = merge_centroids(rows, names, counts, self.k, seed=self.config.seed)
+        self._catalogue, category = merge_centroids(
+            rows, names, counts, categories_of(self.config), seed=self.config.seed
+        )
         k = len(self._catalogue)
-        scores: dict[str, Any] = {}
+        scores: Scores = {}
         if self._counts:
             ends = np.cumsum([len(self._rows[site]["names"]) for site in sites])
             own = dict(zip(sites, np.split(category, ends[:-1]), strict=True))
@@ -154,21 +150,20 @@ class GCDServer:
 
     def snapshot(self) -> Snapshot:
         """Weights and, at the end, the categories."""
-        arrays: dict[str, NDArray[Any]] = {f"weights/{name}": value for name, value in self._weights.items()}
+        arrays = super().snapshot().arrays
         if self._catalogue is not None:
             arrays |= {f"catalogue/{name}": value for name, value in self._catalogue.arrays().items()}
         return Snapshot(arrays, {})
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot."""
-        self._weights = snapshot.part("weights/")
+        super().restore(snapshot)
         catalogue = snapshot.part("catalogue/")
         self._catalogue = Catalogue.from_arrays(catalogue) if catalogue else None
-
-    def weights(self) -> dict[str, NDArray[np.float32]]:
-        """The global model's tensors."""
-        return self._weights
 
     def catalogue(self) -> Catalogue | None:
         """The K categories; None before the closing round."""
         return self._catalogue
+
+
+METHOD = ServerMethod(GCDServer, lay_out_samples)

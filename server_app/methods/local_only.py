@@ -1,15 +1,8 @@
-"""The baseline without exchange at the server: it adds up what the sites report, and has nothing to give."""
+"""The baseline without exchange: every round is scored on what the sites report of it."""
 
-from common.methods.plan import RoundPlan
-from server_app.method import Outcome
-from server_app.methods.local_infomap import LocalInfomapServer
+from common.methods.local_only import LocalOnlyOptions
+from server_app.discovery_server import DiscoveryServer
+from server_app.method import ServerMethod
+from server_app.sites.lay_samples import lay_out_samples
 
-
-class LocalOnlyServer(LocalInfomapServer):
-    """The same over many rounds: every round is scored on its own replies."""
-
-    def finish_round(self, plan: RoundPlan) -> Outcome:
-        """The local scores of this round."""
-        outcome = super().finish_round(plan)
-        self._counts, self._concepts = {}, {}
-        return outcome
+METHOD = ServerMethod(DiscoveryServer[LocalOnlyOptions], lay_out_samples)

@@ -6,28 +6,24 @@ from pathlib import Path
 
 import numpy as np
 
-from common.config import RunConfig
 from common.data.folder import build_folder
 from common.data.graph import TRAIN, VALIDATION, Graph, read_graph, write_graph
-from common.data.graph_partition import (
-    ClientGraph,
-    is_table,
-    partition_graph,
-    partition_names,
-    read_partition,
-    write_client,
-    write_partition,
-)
+from common.data.graph_partition import ClientGraph, partition_graph
+from common.data.kinds.graphs import GRAPHS, is_graph
+from common.data.kinds.vectors import VECTORS
+from common.data.partition_files import is_table, partition_names, read_partition, write_client, write_partition
 from common.errors import InputError
-from common.methods.graph_common import KIND, TABLE, graph_options
+from common.methods.graph_common import G
 from common.methods.registry import get_method
+from common.place import Simulation
 from common.privacy.accountant import check_noise
 from common.run.run_files import RunFiles
+from common.settings import RunConfig
 
 log = logging.getLogger("fedlpa.server")
 
 
-def prepare_graphs(config: RunConfig, files: RunFiles, *, overwrite: bool) -> RunConfig:
+def lay_out_graphs(config: RunConfig[G], files: RunFiles, overwrite: bool) -> RunConfig[G]:
     """Read or make a partition, write it to ``partition/`` and its sites to ``sites/``, and ``config.json``.
 
     With the setting ``partition``, its folder says how many clients there are and what the classes are.
@@ -38,7 +34,7 @@ def prepare_graphs(config: RunConfig, files: RunFiles, *, overwrite: bool) -> Ru
     Raises:
         InputError: the data, a setting, or the folder will not do. Nothing is written then.
     """
-    given = graph_options(config).partition
+    given = config.options.partition
     parts, names, kind = _given(Path(given)) if given else _made(config)
     clients = len(parts) - 1
     if given and clients != config.clients:
@@ -47,7 +43,7 @@ def prepare_graphs(config: RunConfig, files: RunFiles, *, overwrite: bool) -> Ru
         kind=kind, sample_shape=(parts[0].x.shape[1],), seen_classes=names, classes=names, clients=clients
     )
     # Settings that do not fit, and noise that would not hold, are refused before anything runs.
-    check_noise(resolved, get_method(config.method).contract(resolved))
+    check_noise(resolved, get_method(config.method).contract(resolved, Simulation(files.sites)))
     if config.min_clients > clients:
         raise InputError(
             f"setting min-clients={config.min_clients} exceeds the {clients} clients; lower it or add clients."
@@ -87,20 +83,20 @@ Made = tuple[tuple[ClientGraph, ...], tuple[str, ...], str]
 
 def _given(folder: Path) -> Made:
     parts = read_partition(folder)
-    return parts, partition_names(folder, parts[0].classes), TABLE if is_table(folder) else KIND
+    return parts, partition_names(folder, parts[0].classes), VECTORS.name if is_table(folder) else GRAPHS.name
 
 
-def _made(config: RunConfig) -> Made:
+def _made(config: RunConfig[G]) -> Made:
     path = Path(config.data)
-    if path.suffix == ".npz":
+    if is_graph(path):
         graph = read_graph(path)
-        return partition_graph(graph, config.clients, config.seed), graph.class_names, KIND
+        return partition_graph(graph, config.clients, config.seed), graph.class_names, GRAPHS.name
     from common.data.read import ReadOptions, read_dataset
     from common.data.table_graph import cut_table
 
     dataset = read_dataset(config.data, ReadOptions(label_column=config.label_column, rows=config.rows))
-    k = graph_options(config).knn
-    return *cut_table(dataset, config.clients, config.alpha, config.seed, k), TABLE
+    k = config.options.knn
+    return *cut_table(dataset, config.clients, config.alpha, config.seed, k), VECTORS.name
 
 
 def _lay_out(parts: tuple[ClientGraph, ...], names: tuple[str, ...], folder: Path) -> None:

@@ -2,22 +2,17 @@
 
 import logging
 
-from common.config import RunConfig
 from common.errors import InputError
-from common.methods.registry import get_method, load_hook
+from common.methods.registry import get_method, training_sites
+from common.place import Simulation
 from common.privacy.accountant import check_noise
 from common.run.run_files import RunFiles
+from common.settings import O, RunConfig
 
 log = logging.getLogger("fedlpa.server")
 
 
-def prepare_simulation(config: RunConfig, files: RunFiles, *, overwrite: bool) -> RunConfig:
-    """Lay out the sites of a simulation as the method needs them; see ``prepare_samples``."""
-    resolved: RunConfig = load_hook(get_method(config.method).simulation)(config, files, overwrite=overwrite)
-    return resolved
-
-
-def prepare_samples(config: RunConfig, files: RunFiles, *, overwrite: bool) -> RunConfig:
+def lay_out_samples(config: RunConfig[O], files: RunFiles, overwrite: bool) -> RunConfig[O]:
     """Read and split the data of ``config`` into ``files.sites`` and write the resolved ``config.json``.
 
     An interrupted run of the same configuration keeps its sites and goes on.
@@ -34,7 +29,7 @@ def prepare_samples(config: RunConfig, files: RunFiles, *, overwrite: bool) -> R
     from common.data.split import pool_sites, split_federation, without_labels
     from common.models import with_backbone
 
-    training = config.training_sites
+    training = training_sites(config)
     if config.held_out_sites >= config.clients:
         raise InputError(
             f"setting held-out-sites={config.held_out_sites} leaves none of the {config.clients} clients to train; "
@@ -72,7 +67,7 @@ def prepare_samples(config: RunConfig, files: RunFiles, *, overwrite: bool) -> R
     )
     resolved = with_backbone(resolved)
     # Whatever does not fit is refused before anything runs: a model, a K, noise that would not hold.
-    check_noise(resolved, get_method(config.method).contract(resolved))
+    check_noise(resolved, get_method(config.method).contract(resolved, Simulation(files.sites)))
     if config.min_clients > training:
         raise InputError(
             f"setting min-clients={config.min_clients} exceeds the {training} clients that train; lower it or add "

@@ -144,8 +144,8 @@ def test_an_error_of_the_app_itself_does_not_pass(small_federation):
 
 
 def test_wrong_data_is_told_to_the_site_and_not_to_the_server(small_federation):
+    from common.data.parquet import write_dataset
     from common.data.read import read_dataset
-    from common.data.write import write_dataset
 
     config, files = small_federation()
     path = files.sites / "site-0" / "data.parquet"

@@ -7,7 +7,8 @@ from client_app.site import Site
 from client_app.site_data import label_indices, load_site_data
 from common.config import make_config
 from common.data.dataset import Dataset
-from common.data.write import write_dataset, write_truth
+from common.data.parquet import write_dataset
+from common.data.truth import write_truth
 from common.errors import InputError
 
 CONFIG = make_config(

@@ -4,11 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.config import RunConfig, from_json, load_config, make_config, parse_assignments
+from common.config import from_json, load_config, make_config, parse_assignments
 from common.errors import InputError
 from common.files import write_json
-from common.methods.registry import METHODS
-from common.settings import kebab
+from common.settings import AnyConfig, kebab
 
 TEXTS = {
     "data": "my.parquet",
@@ -41,7 +40,7 @@ def _texts(annotation, default, key):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_setting_is_reachable_as_text_and_survives_json(method):
-    fields = {**RunConfig.model_fields, **METHODS[method].options.model_fields}
+    fields = {**AnyConfig.model_fields, **METHODS[method].options.model_fields}
     for name in fields.keys() - {"method", "options"}:
         key = kebab(name)
         default = make_config({"method": method})

@@ -6,7 +6,8 @@ import pandas as pd
 from rich.console import Console
 
 from common.data.read import ReadOptions
-from fedlpa.data_check import check_data, render
+from fedlpa.data_check import check_data
+from fedlpa.data_report import render
 
 
 def _check(tmp_path, columns, **options):

@@ -4,13 +4,15 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from fedlpa.data_check import check_data, render
+from fedlpa.data_check import check_data
+from fedlpa.data_report import render
 
 EDGES = [(0, 1), (1, 2), (2, 0), (2, 3), (3, 4)]
 """Seven nodes; 5 and 6 are isolated."""
@@ -44,7 +46,7 @@ def test_what_is_told_of_a_graph(tmp_path):
     assert (report.ok, report.kind, report.samples, report.sample_shape) == (True, "graph", 7, (3,))
     assert (report.labelled, report.unlabelled) == (6, 1)
     assert report.classes == {"cat": 4, "dog": 2, "emu": 0}
-    assert report.graph == {
+    assert asdict(report.graph) == {
         "nodes": 7,
         "edges": 5,
         "isolated": 2,
@@ -70,7 +72,7 @@ def test_graphs_that_are_odd_but_work(tmp_path):
     assert "one node" in " ".join(lone.warnings)
     bare = check_data(saved(tmp_path, **arrays(edges=[])))
     assert bare.ok
-    assert bare.graph["isolated"] == 7
+    assert bare.graph.isolated == 7
     assert "no edge" in " ".join(bare.warnings)
     one = check_data(saved(tmp_path, **arrays(labels=np.zeros(7, np.int64))))
     assert "one class" in " ".join(one.warnings)

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from common.data.read import ReadOptions, read_dataset
-from common.data.write import read_truth
+from common.data.truth import read_truth
 from common.errors import InputError
 from fedlpa.partition import partition, render
 

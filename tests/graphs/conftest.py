@@ -84,6 +84,6 @@ def run_graphs(tmp_path, graph_file, flower_task):
         files = RunFiles(tmp_path / folder)
         config = prepare_simulation(make_config(given), files, overwrite=overwrite)
         grid = Grid(config.clients, twist)
-        return run(grid, config, files, lambda record: None), files, grid
+        return run(grid, config, files, lambda record: None).to_json(), files, grid
 
     return start

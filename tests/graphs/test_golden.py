@@ -17,4 +17,4 @@ def test_fedlog_comes_to_the_recorded_scores(run_graphs):
     for model, columns in GOLDEN.items():
         for column, value in columns.items():
             assert metrics["final"]["by_model"][model][column] == pytest.approx(value, abs=0.05), (model, column)
-    assert files.history()[-1]["loss"]["total"] == pytest.approx(0.999, rel=0.05)
+    assert files.history()[-1].loss["total"] == pytest.approx(0.999, rel=0.05)

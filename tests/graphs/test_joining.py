@@ -8,7 +8,7 @@ import pytest
 
 from client_app.methods.fedlog.joining import join
 from common.data.graph import read_graph, write_graph
-from common.data.graph_partition import read_partition
+from common.data.partition_files import read_partition
 from common.errors import InputError
 from common.run.model_files import load_model
 from server_app.sites.lay_graphs import site_graph

@@ -39,7 +39,7 @@ def test_a_run_learns_and_every_record_travels_when_it_is_due(run_published):
     metrics, files, grid = run_published(rounds=8, local_epochs=8, learning_rate=0.01)
     assert metrics["final"]["by_model"].keys() == {"averaged", "before-averaging"}
     assert metrics["final"]["seen"] > 0.45
-    assert [line["phase"] for line in files.history()][:2] == ["preparation", "training"]
+    assert [line.phase for line in files.history()][:2] == ["preparation", "training"]
     for site, number, message, reply in _trained(grid):
         down, up = set(message.content.array_records), set(reply.content.array_records) - {"truth"}
         if number == 1:

@@ -32,7 +32,7 @@ def test_a_run_scores_every_column_and_leaves_its_files(run_graphs):
     assert final["seen"] > 0.6
     assert final["missing_class"] > 0.2
     assert final["categories"] == {"found": None, "true": 5}
-    history = files.history()
+    history = [record.to_json() for record in files.history()]
     assert {"total", "real", "slots"} == history[0]["loss"].keys()
     assert [r["round"] for r in history if "seen" in r["scores"]] == list(range(1, 21, 2))
     assert all("validation" in r["scores"] for r in history)
@@ -187,7 +187,7 @@ def test_the_report_shows_the_four_accuracies_of_graphs_and_tables(run_graphs, t
         assert f"{100 * metrics['final']['seen']:.1f}" in page
         with pytest.raises(InputError, match="needs a whole graph"):
             predict(files.model, str(settings.get("data", "digits")), tmp_path / "p.parquet")
-    history = files.history()
+    history = [record.to_json() for record in files.history()]
     assert (history[0]["phase"], history[1]["phase"]) == ("preparation", "training")
     assert metrics["final"]["seen"] > 0.7
     mean = load_model(files.model).weights["input_mean"]

@@ -133,7 +133,7 @@ def prepared(tmp_path):
 def play(prepared, grid, say=None):
     config, files = prepared
     run(grid, config, files, lambda record: None, simulated=False, say=say)
-    return files.history()
+    return [record.to_json() for record in files.history()]
 
 
 def reasons(record):
@@ -286,7 +286,7 @@ def test_a_noised_simulation_that_breaks_off_goes_on_as_if_it_had_not(prepared):
     files.checkpoint.unlink()
 
     def stop(record):
-        if record["round"] == 2:
+        if record.round == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

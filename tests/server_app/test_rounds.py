@@ -12,8 +12,8 @@ from safetensors.numpy import load_file
 from client_app.app import app
 from client_app.state import FILE as STATE
 from common.data.dataset import Dataset
+from common.data.parquet import write_dataset
 from common.data.read import read_dataset
-from common.data.write import write_dataset
 from common.errors import InputError, RunFailedError
 from common.run.model_files import load_model
 from common.wire.messages import DELIVER, read_arrays, read_instruction, read_metrics
@@ -63,7 +63,7 @@ class MemoryGrid:
 def _run(prepared, grid=None, watch=lambda record: None):
     config, files = prepared
     metrics = run(grid or MemoryGrid(), config, files, watch)
-    return metrics, files.history()
+    return metrics.to_json(), [record.to_json() for record in files.history()]
 
 
 def _final_weights(files):
@@ -94,7 +94,7 @@ def test_a_whole_run_leaves_every_round_once_and_its_files(small_federation):
         (4, "refinement"),
         (5, "closing"),
     ]
-    assert watched == history
+    assert [record.to_json() for record in watched] == history
     assert json.loads(files.metrics.read_text()) == metrics
     assert metrics.keys() == {
         "schema", "method", "data", "clients", "alpha", "seed", "rounds", "final", "wire", "seconds",
@@ -168,7 +168,7 @@ def test_global_scores_are_those_of_the_sites_own_counts(small_federation):
     from scipy.optimize import linear_sum_assignment
 
     from common.data.read import read_dataset
-    from common.data.write import read_truth
+    from common.data.truth import read_truth
 
     prepared = _, files = small_federation()
     metrics, _ = _run(prepared)
@@ -207,7 +207,7 @@ class _Stop(BaseException):
 
 def _stop_after(number):
     def watch(record):
-        if record["round"] == number:
+        if record.round == number:
             raise _Stop
 
     return MemoryGrid(), watch
@@ -238,7 +238,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(small_federation):
         watched = []
         metrics, history = _run(small_federation(name, **settings), MemoryGrid(), watched.append)
         assert _told(history) == _told(expected), name
-        assert [record["round"] for record in watched] == [1, 2, 3, 4]
+        assert [record.round for record in watched] == [1, 2, 3, 4]
         assert metrics["rounds"] == 4
         _assert_same(_final_weights(files), _final_weights(undisturbed[1]))
         catalogues = [load_model(f.model).catalogue.arrays() for f in (files, undisturbed[1])]
@@ -344,7 +344,7 @@ def test_the_final_model_waits_for_a_site_that_is_away_but_not_for_ever(small_fe
         return [node for node, context in grid.contexts.items() if context.node_config["partition-id"] != 1]
 
     grid.get_node_ids = connected
-    _run(prepared, grid, watch=lambda record: ended.append(None) if record["round"] == record["rounds"] else None)
+    _run(prepared, grid, watch=lambda record: ended.append(None) if record.round == record.rounds else None)
     delivered = {
         grid.contexts[message.metadata.dst_node_id].node_config["partition-id"]
         for message, _ in grid.exchanged
@@ -361,7 +361,7 @@ def test_too_few_replies_end_the_run_with_the_reasons(small_federation):
     prepared = _, files = small_federation(min_clients=2)
     with pytest.raises(RunFailedError, match=r"round 2: 0 sites answered.*site 1 is out of memory"):
         _run(prepared, MemoryGrid(twist=twist))
-    assert [record["round"] for record in files.history()] == [1]
+    assert [record.round for record in files.history()] == [1]
 
 
 def test_a_federation_without_any_samples_does_not_start(small_federation):

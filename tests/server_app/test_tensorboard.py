@@ -4,12 +4,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import pytest
 from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
     EventAccumulator,
 )
 
-from server_app.tensorboard import TensorBoardLog, scalars
+from common.run.record import RoundRecord
+from server_app.tensorboard import TensorBoardLog
 
 Curve = list[tuple[int, float]]
 
@@ -22,8 +22,9 @@ def read(folder: Path) -> dict[str, Curve]:
     return {tag: [(event.step, round(event.value, 4)) for event in reader.Scalars(tag)] for tag in tags}
 
 
-def record(index: int, loss: float, **changes: Any) -> dict[str, Any]:
-    return {"round": index, "rounds": 9, "phase": "warm-up", "loss": {"total": loss}, **changes}
+def record(index: int, loss: float, **changes: Any) -> RoundRecord:
+    given = {"round": index, "rounds": 9, "phase": "warm-up", "loss": {"total": loss}, **changes}
+    return RoundRecord.model_validate(given)
 
 
 def test_every_number_of_a_record_becomes_a_scalar(tmp_path: Path) -> None:
@@ -39,10 +40,11 @@ def test_every_number_of_a_record_becomes_a_scalar(tmp_path: Path) -> None:
             "sat_out": [],
             "failed": [{"site": "site-1", "reason": "gone"}],
             "refused": [],
+            "outliers": [{"site": "site-0", "norm": 3.0, "limit": 2.0}],
         },
+        privacy={"delta": 1e-5, "rounds": 3, "covers": "weights", "local": {"clip_norm": 1.0, "noise_multiplier": 5.0}},
         bytes={"up": 1000, "down": 10},
         seconds={"round": 2.0},
-        health={"silhouette": float("nan"), "stable": True},
     )
     with TensorBoardLog(tmp_path) as log:
         log.add(full)
@@ -60,6 +62,10 @@ def test_every_number_of_a_record_becomes_a_scalar(tmp_path: Path) -> None:
         "bytes/up": [(3, 1000.0)],
         "bytes/down": [(3, 10.0)],
         "seconds/round": [(3, 2.0)],
+        "privacy/delta": [(3, 0.0)],
+        "privacy/rounds": [(3, 3.0)],
+        "privacy/local/clip_norm": [(3, 1.0)],
+        "privacy/local/noise_multiplier": [(3, 5.0)],
     }
 
 
@@ -101,8 +107,3 @@ def test_a_log_without_rounds_leaves_no_file(tmp_path: Path) -> None:
     with TensorBoardLog(tmp_path / "tensorboard"):
         pass
     assert not (tmp_path / "tensorboard").exists()
-
-
-@pytest.mark.parametrize("value", [None, "text", True, float("inf"), [1, 2]])
-def test_what_is_no_number_is_left_out(value: object) -> None:
-    assert list(scalars({"round": 1, "health": {"odd": value}})) == []

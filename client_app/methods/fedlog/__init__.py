@@ -1,6 +1,8 @@
-"""FedLoG at an institution (METHODS 2): condense once, train on real nodes and everybody's slots, keep an own model."""
+"""FedLoG at an institution (docs/fedlog.md): condense once, train on real nodes and all slots, keep an own model."""
 
+from client_app.graphs.node_data import load_graph_data
+from client_app.method import ClientMethod
 from client_app.methods.fedlog.delivery import deliver
 from client_app.methods.fedlog.round import run_round
 
-__all__ = ["deliver", "run_round"]
+METHOD = ClientMethod(run_round, deliver, load_graph_data)

@@ -5,17 +5,17 @@ from client_app.graphs.node_training import graph_data, make_network, site_tenso
 from client_app.graphs.own_model import recall_own, tensors_of
 from client_app.method import Answer, Task
 from client_app.methods.fedlog.personal import personal, predictors
-from common.methods.fedlog.spec import options_of
+from common.methods.fedlog.spec import FedLoGOptions
 from common.run.model_files import Model, save_model
 from common.wire.records import TRUTH, WEIGHTS
 
 
-def deliver(task: Task) -> Answer:
+def deliver(task: Task[FedLoGOptions]) -> Answer:
     """Predict the site's graph with the final and the own model; write ``predictions.parquet`` and ``model/``.
 
     The own model's tensors stand beside the shared ones as ``own/<name>``; they stay here.
     """
-    options, data = options_of(task.config), graph_data(task)
+    options, data = task.config.options, graph_data(task)
     graph = site_tensors(task)
     averaged = make_network(task, task.records[WEIGHTS], options.cosine_head)
     kept = recall_own(task.state, task.plan.round) if options.own_model else None

@@ -1,4 +1,4 @@
-"""The gate: which prior a node gets, by how much of its neighbourhood the site has trained on (METHODS 2.7, step 5)."""
+"""The gate: which prior a node gets, by how much of its neighbourhood the site trained on (docs/fedlog.md#gate)."""
 
 import torch
 from torch import Tensor

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from client_app.graphs.epoch import slot_tensors, training_prior
+from client_app.graphs.node_data import load_graph_data
 from client_app.graphs.node_scores import SEEN
 from client_app.graphs.node_training import (
     graph_data,
@@ -21,15 +22,14 @@ from client_app.graphs.node_training import (
 from client_app.graphs.own_model import tensors_of
 from client_app.method import Task
 from client_app.methods.fedlog.personal import personal
-from client_app.site import Site
-from client_app.site_data import load_site_data
+from client_app.site import RealSite
 from client_app.state import PrivateState
 from common.errors import InputError
 from common.methods.fedlog.slots import GROUPS, SLOTS, Slots, slots_from
-from common.methods.fedlog.spec import FedLoGOptions, options_of
+from common.methods.fedlog.spec import FEDLOG, FedLoGOptions
 from common.methods.graph_common import features
-from common.methods.registry import get_method
 from common.run.model_files import Model, load_model, save_model
+from common.settings import build_config
 
 SLOT_PREFIX, OWN_PREFIX = "slots/", "own/"
 
@@ -63,7 +63,7 @@ def join(model: Path, data: Path, out: Path, *, epochs: int = 20, seed: int = 0)
         raise InputError(f"{out / 'model'} is already there; choose another --out.")
     task = _task(loaded, data, out, seed)
     site, config = graph_data(task), task.config
-    graph, options = site_tensors(task), options_of(config)
+    graph, options = site_tensors(task), config.options
     shared = _network_tensors(loaded)
     averaged = make_network(task, shared, options.cosine_head)
     own = make_network(task, shared, options.cosine_head)
@@ -88,11 +88,11 @@ def join(model: Path, data: Path, out: Path, *, epochs: int = 20, seed: int = 0)
     return Joined(before, after, int(site.train.sum()), int(site.validation.sum()), len(slots))
 
 
-def _task(model: Model, data: Path, out: Path, seed: int) -> Task:
-    config = model.config.but(seed=seed)
-    site = Site("joining", None, data, out)
-    plan = get_method(config.method).plan(config, config.rounds)
-    loaded = load_site_data(site, config)
+def _task(model: Model, data: Path, out: Path, seed: int) -> Task[FedLoGOptions]:
+    config = build_config(FedLoGOptions, {**model.config.flat(), "seed": seed})
+    site = RealSite("joining", data, out, policy=out / "policy.yaml")  # nothing leaves, so none is needed
+    plan = FEDLOG.plan(config, config.rounds)
+    loaded = load_graph_data(site, config)
     return Task(
         config=config,
         plan=replace(plan, phase="training", train=True),
@@ -100,7 +100,6 @@ def _task(model: Model, data: Path, out: Path, seed: int) -> Task:
         data=loaded,
         state=PrivateState(out, loaded.fingerprint),
         records={},
-        curve=None,
     )
 
 

@@ -1,4 +1,4 @@
-"""A node's prior from its neighbours: connected nodes tend to share a class (ours, beyond METHODS 2.7).
+"""A node's prior from its neighbours: connected nodes tend to share a class (docs/fedlog.md#neighbours-prior).
 
 Measured on ``cora-3`` over six seeds with strength 3, against none: with the gate 94.3/90.6/73.5/61.7 against
 93.4/90.4/75.7/61.1, without it 93.1/90.6/71.1/61.7 against 92.2/90.0/71.0/61.1.

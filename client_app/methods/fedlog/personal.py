@@ -1,4 +1,4 @@
-"""FedLoG's predictions at a site: the averaged and the own model together, under a prior (METHODS 2.7)."""
+"""FedLoG's predictions at a site: averaged and own model, under a prior (docs/fedlog.md#node-predictions)."""
 
 import torch
 from torch import Tensor
@@ -9,11 +9,11 @@ from client_app.graphs.node_training import graph_data, plain
 from client_app.method import Task
 from client_app.methods.fedlog.gate import FLOOR, gated_log_prior, home_prior
 from client_app.methods.fedlog.neighbour_prior import with_neighbours
-from common.methods.fedlog.spec import options_of
+from common.methods.fedlog.spec import FedLoGOptions
 from common.models.graph_sage import GraphSage
 
 
-def predictors(task: Task, averaged: GraphSage, own: GraphSage | None) -> dict[str, Predictor]:
+def predictors(task: Task[FedLoGOptions], averaged: GraphSage, own: GraphSage | None) -> dict[str, Predictor]:
     """By the names of ``PREDICTORS``; without an own model the averaged one stands for it."""
     return {
         "personal": personal(task, averaged, own),
@@ -22,12 +22,12 @@ def predictors(task: Task, averaged: GraphSage, own: GraphSage | None) -> dict[s
     }
 
 
-def personal(task: Task, averaged: GraphSage, own: GraphSage | None) -> Predictor:
+def personal(task: Task[FedLoGOptions], averaged: GraphSage, own: GraphSage | None) -> Predictor:
     """Mean of the two models' log probabilities, plus the log prior; with ``neighbour-prior``, refined by neighbours.
 
     The held-out institution's nodes have a uniform prior and no labels: nothing is known of them.
     """
-    options, data = options_of(task.config), graph_data(task)
+    options, data = task.config.options, graph_data(task)
     nodes = data.train_nodes
     labels = torch.from_numpy(data.labels)[nodes]
 
@@ -46,9 +46,9 @@ def personal(task: Task, averaged: GraphSage, own: GraphSage | None) -> Predicto
     return predict
 
 
-def _log_prior(task: Task, graph: GraphTensors, where: str, scores_NC: Tensor) -> Tensor:
+def _log_prior(task: Task[FedLoGOptions], graph: GraphTensors, where: str, scores_NC: Tensor) -> Tensor:
     """[n, C], up to a constant a node."""
-    options, data = options_of(task.config), graph_data(task)
+    options, data = task.config.options, graph_data(task)
     if not options.gate or where == NEW:
         return torch.zeros_like(scores_NC)
     counts_C = torch.from_numpy(data.train_counts(scores_NC.shape[1])).to(scores_NC.device)

@@ -21,7 +21,7 @@ from client_app.graphs.own_model import recall_own, remember_own, tensors_of
 from client_app.method import Answer, Task
 from client_app.methods.fedlog.personal import personal, predictors
 from client_app.methods.fedlog.slots import known_slots, slots_to_send
-from common.methods.fedlog.spec import WANTED, options_of
+from common.methods.fedlog.spec import WANTED, FedLoGOptions
 from common.methods.graph_common import is_scored
 from common.models.graph_sage import GraphSage
 from common.wire.records import TRUTH, WEIGHTS
@@ -30,14 +30,14 @@ OWN_SEED = 7919
 """Parts the own model's batches and dropout from the shared model's."""
 
 
-def run_round(task: Task) -> Answer:
+def run_round(task: Task[FedLoGOptions]) -> Answer:
     """Answer one train message.
 
     Returns:
         the trained weights; the site's slots if the server asks for them; scalars; in benchmarks, now and then, the
         counts of right predictions of the incoming model.
     """
-    options, data = options_of(task.config), graph_data(task)
+    options, data = task.config.options, graph_data(task)
     classes = len(task.config.seen_classes)
     graph = site_tensors(task)
     network = make_network(task, task.records[WEIGHTS], options.cosine_head)
@@ -80,11 +80,11 @@ def run_round(task: Task) -> Answer:
     return Answer({WEIGHTS: tensors_of(network), **records}, metrics)
 
 
-def _prepare(task: Task, network: GraphSage, graph: GraphTensors) -> Answer:
+def _prepare(task: Task[FedLoGOptions], network: GraphSage, graph: GraphTensors) -> Answer:
     """Tables, round 1: the columns' moments, and the slots if they are wanted; nothing is trained."""
     data = graph_data(task)
     measure_columns(network, data)
     records: dict[str, Mapping[str, NDArray[np.generic]]] = {WEIGHTS: tensors_of(network)}
-    if options_of(task.config).share_slots and WANTED in task.records:
+    if task.config.options.share_slots and WANTED in task.records:
         records |= slots_to_send(task, graph).records()
     return Answer(records, {"samples": len(data), "labelled": int(data.train.sum() + data.validation.sum())})

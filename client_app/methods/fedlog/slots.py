@@ -9,29 +9,26 @@ from client_app.graphs.node_training import column_moments, graph_data
 from client_app.method import Task
 from client_app.methods.fedlog.condensation import condense
 from client_app.methods.fedlog.slot_attack import FILE, slot_privacy
-from client_app.policy import load_policy
+from client_app.policy import support_floor
 from common.files import write_json
 from common.methods.fedlog.slots import GROUPS, SLOTS, Slots, slots_from
-from common.methods.fedlog.spec import options_of
+from common.methods.fedlog.spec import FedLoGOptions
 from common.methods.graph_common import TABLE, features
 
 
-def own_slots(task: Task, graph: GraphTensors) -> Slots:
+def own_slots(task: Task[FedLoGOptions], graph: GraphTensors) -> Slots:
     """The site's condensed training nodes. A policy's ``min-samples`` raises the smallest group.
 
     On tables, clipping and noise are in units of the site's own columns.
     """
-    options, data = options_of(task.config), graph_data(task)
-    floor = options.min_group
-    if task.site.policy is not None:
-        floor = max(floor, load_policy(task.site.policy, task.config.method).min_samples)
+    options, data = task.config.options, graph_data(task)
     return condense(
         graph,
         data.labels,
         data.train,
         np.random.default_rng([task.config.seed, zlib.crc32(task.site.name.encode())]),
         group_size=options.group_size,
-        min_group=floor,
+        min_group=support_floor(task.site, task.config.method, options.min_group),
         most=options.slots_per_class,
         clip=options.slot_clip,
         noise=options.slot_noise,
@@ -39,14 +36,14 @@ def own_slots(task: Task, graph: GraphTensors) -> Slots:
     )
 
 
-def slots_to_send(task: Task, graph: GraphTensors) -> Slots:
+def slots_to_send(task: Task[FedLoGOptions], graph: GraphTensors) -> Slots:
     """The site's slots; what they tell about its nodes is measured and written down here, and stays here."""
     slots, data = own_slots(task, graph), graph_data(task)
     write_json(task.site.folder / FILE, slot_privacy(slots, graph, data.labels, data.train, data.validation))
     return slots
 
 
-def known_slots(task: Task, graph: GraphTensors) -> Slots:
+def known_slots(task: Task[FedLoGOptions], graph: GraphTensors) -> Slots:
     """The federation's slots: as they just came, or as they were kept; before there are any, the site's own."""
     if SLOTS in task.records:
         _keep(task)
@@ -61,6 +58,6 @@ def known_slots(task: Task, graph: GraphTensors) -> Slots:
     return own_slots(task, graph)
 
 
-def _keep(task: Task) -> None:
+def _keep(task: Task[FedLoGOptions]) -> None:
     arrays = {f"{kind}.{name}": array for kind in (SLOTS, GROUPS) for name, array in task.records[kind].items()}
     task.state.update(arrays, {})

@@ -10,12 +10,14 @@ from client_app.graphs.node_training import device_of, graph_data
 from client_app.method import Task
 from client_app.methods.fedlog_published.branch_training import Generators, all_log_probs
 from client_app.methods.fedlog_published.site_model import SiteModel, site_model
-from common.methods.fedlog_published import PREDICTORS
+from common.methods.fedlog_published import PREDICTORS, PublishedOptions
 from common.methods.graph_common import is_scored
 from common.wire.records import TRUTH
 
 
-def score(task: Task, averaged: SiteModel, generators: Generators | None) -> dict[str, dict[str, NDArray[np.int64]]]:
+def score(
+    task: Task[PublishedOptions], averaged: SiteModel, generators: Generators | None
+) -> dict[str, dict[str, NDArray[np.int64]]]:
     """The benchmark's counts where the round is scored, else nothing; both models use the site's synthetic nodes."""
     data = graph_data(task)
     if data.benchmark is None or not is_scored(task.config, task.plan):

@@ -1,4 +1,4 @@
-"""One local epoch of the published form: real nodes, synthetic nodes' norm, the federation's nodes (METHODS 2.2)."""
+"""One local epoch of the published form: three loss terms (docs/fedlog.md#a-published-round)."""
 
 from collections.abc import Mapping
 

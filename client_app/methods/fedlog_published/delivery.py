@@ -7,11 +7,12 @@ from client_app.methods.fedlog_published.branch_predictors import score
 from client_app.methods.fedlog_published.branch_training import all_log_probs
 from client_app.methods.fedlog_published.generators import known_generators
 from client_app.methods.fedlog_published.site_model import site_model
+from common.methods.fedlog_published import PublishedOptions
 from common.run.model_files import Model, save_model
 from common.wire.records import WEIGHTS
 
 
-def deliver(task: Task) -> Answer:
+def deliver(task: Task[PublishedOptions]) -> Answer:
     """Predict with the averaged network and the site's synthetic nodes; write ``predictions.parquet``, ``model/``."""
     model, generators = site_model(task, task.records[WEIGHTS]), known_generators(task)
     scores_NC = all_log_probs(model, site_tensors(task), generators)

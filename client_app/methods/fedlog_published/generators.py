@@ -3,10 +3,10 @@
 from client_app.graphs.node_training import device_of
 from client_app.method import Task
 from client_app.methods.fedlog_published.branch_training import Generators
-from common.methods.fedlog_published import GENERATORS, uses_prompts
+from common.methods.fedlog_published import GENERATORS, PublishedOptions, uses_prompts
 
 
-def known_generators(task: Task) -> Generators | None:
+def known_generators(task: Task[PublishedOptions]) -> Generators | None:
     """Every class's generator [C, ...] in float32; None without prompts or before they came."""
     import numpy as np
     import torch

@@ -1,4 +1,4 @@
-"""Pre-training the embedder as a plain GraphSAGE with a linear head; validation chooses the epoch (METHODS 2.4)."""
+"""Pre-training the embedder as a plain GraphSAGE; validation chooses the epoch (docs/fedlog.md#pre-training)."""
 
 import copy
 
@@ -7,13 +7,13 @@ import torch
 from client_app.graphs.neighbourhoods import GraphTensors, all_logits
 from client_app.graphs.node_training import device_of, graph_data, train_locally
 from client_app.method import Task
-from common.methods.fedlog_published import options_of
+from common.methods.fedlog_published import PublishedOptions
 from common.models.graph_sage import SageEmbedder, build_graph_sage
 
 PATIENCE = 10
 
 
-def pretrain(task: Task, embedder: SageEmbedder, graph: GraphTensors) -> int:
+def pretrain(task: Task[PublishedOptions], embedder: SageEmbedder, graph: GraphTensors) -> int:
     """Give ``embedder`` the weights of the best epoch by validation accuracy.
 
     It ends ten epochs after the best; sites without validation nodes train all epochs and keep the last.
@@ -28,7 +28,7 @@ def pretrain(task: Task, embedder: SageEmbedder, graph: GraphTensors) -> int:
     held = torch.from_numpy(data.validation).to(graph.x_NF.device)
     truth = torch.from_numpy(data.labels).to(graph.x_NF.device)[held]
     best, best_epoch, kept = -1.0, 0, copy.deepcopy(embedder.state_dict())
-    for epoch in range(1, options_of(config).pretrain_epochs + 1):
+    for epoch in range(1, config.options.pretrain_epochs + 1):
         train_locally(task, plain, graph, seed=epoch)
         right = float((all_logits(plain, graph)[held].argmax(dim=1) == truth).float().mean()) if len(truth) else epoch
         if right > best:

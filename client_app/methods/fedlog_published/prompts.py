@@ -1,4 +1,4 @@
-"""Training the neighbour generator by gradient matching (METHODS 2.4)."""
+"""Training the neighbour generator by gradient matching (docs/fedlog.md#prompts)."""
 
 from collections.abc import Sequence
 

@@ -16,12 +16,12 @@ from client_app.methods.fedlog_published.pretraining import pretrain
 from client_app.methods.fedlog_published.prompts import train_generator
 from client_app.methods.fedlog_published.sending import Records, counts_record, synthetic_record, write_privacy
 from client_app.methods.fedlog_published.site_model import SiteModel, site_model
-from common.methods.fedlog_published import GENERATOR, SYNTHETIC, first_training_round, options_of
+from common.methods.fedlog_published import GENERATOR, SYNTHETIC, PublishedOptions, first_training_round
 from common.models.prototype_sage import HEAD
 from common.wire.records import WEIGHTS
 
 
-def run_round(task: Task) -> Answer:
+def run_round(task: Task[PublishedOptions]) -> Answer:
     """Answer one train message.
 
     Returns:
@@ -46,7 +46,7 @@ def run_round(task: Task) -> Answer:
     metrics |= {f"loss-{name}": value for name, value in _train(task, model, graph, generators).items()}
     remember_own(task.state, model, task.plan.round)
     records[WEIGHTS] = tensors_of(model.network)
-    if options_of(task.config).synthetic_weight:
+    if task.config.options.synthetic_weight:
         sent = synthetic_record(task, model.synthetic[HEAD].detach().cpu().numpy())
         records |= sent
         if task.plan.round == task.config.rounds:
@@ -54,8 +54,10 @@ def run_round(task: Task) -> Answer:
     return Answer(records, metrics)
 
 
-def _train(task: Task, model: SiteModel, graph: GraphTensors, generators: Generators | None) -> dict[str, float]:
-    options, data = options_of(task.config), graph_data(task)
+def _train(
+    task: Task[PublishedOptions], model: SiteModel, graph: GraphTensors, generators: Generators | None
+) -> dict[str, float]:
+    options, data = task.config.options, graph_data(task)
     device = graph.x_NF.device
     federation = federation_nodes(task)
     nodes = data.train_nodes
@@ -81,15 +83,15 @@ def _train(task: Task, model: SiteModel, graph: GraphTensors, generators: Genera
     return losses
 
 
-def federation_nodes(task: Task) -> Tensor | None:
+def federation_nodes(task: Task[PublishedOptions]) -> Tensor | None:
     """The federation's synthetic nodes [C, s, F] as they just came."""
     if SYNTHETIC not in task.records:
         return None
     return torch.from_numpy(np.asarray(task.records[SYNTHETIC]["x"], dtype=np.float32)).to(device_of(task))
 
 
-def _generator_record(task: Task, graph: GraphTensors) -> Records:
-    options, data = options_of(task.config), graph_data(task)
+def _generator_record(task: Task[PublishedOptions], graph: GraphTensors) -> Records:
+    options, data = task.config.options, graph_data(task)
     device, nodes = graph.x_NF.device, data.train_nodes
     generator = train_generator(
         graph,

@@ -9,30 +9,31 @@ from numpy.typing import NDArray
 from client_app.graphs.node_training import graph_data
 from client_app.method import Task
 from client_app.methods.fedlog.slot_attack import FILE, measure
-from client_app.policy import load_policy
+from client_app.policy import support_floor
 from common.files import write_json
-from common.methods.fedlog_published import CLASS_COUNTS, SYNTHETIC, options_of
+from common.methods.fedlog_published import CLASS_COUNTS, SYNTHETIC, PublishedOptions
 
 Records = dict[str, Mapping[str, NDArray[np.generic]]]
 
 
-def shown_counts(task: Task) -> NDArray[np.int64]:
+def shown_counts(task: Task[PublishedOptions]) -> NDArray[np.int64]:
     """[C], labelled training nodes; 0 for classes with fewer than ``min-group`` or the policy's ``min-samples``."""
     counts_C = graph_data(task).train_counts(len(task.config.seen_classes))
-    return np.where(counts_C >= _floor(task), counts_C, 0)
+    floor = support_floor(task.site, task.config.method, task.config.options.min_group)
+    return np.where(counts_C >= floor, counts_C, 0)
 
 
-def counts_record(task: Task) -> Records:
+def counts_record(task: Task[PublishedOptions]) -> Records:
     """The class counts, from which the server makes class rates."""
     return {CLASS_COUNTS: {"counts": shown_counts(task)}}
 
 
-def synthetic_record(task: Task, head_CSF: NDArray[np.float32]) -> Records:
+def synthetic_record(task: Task[PublishedOptions], head_CSF: NDArray[np.float32]) -> Records:
     """The head branch's nodes [C, s, F], clipped and with noise as the options say.
 
     Classes that the site has some nodes of, but too few to show, are sent as zeros.
     """
-    options = options_of(task.config)
+    options = task.config.options
     counts_C = graph_data(task).train_counts(len(task.config.seen_classes))
     x_CSF = head_CSF.astype(np.float64)
     if options.slot_clip is not None:
@@ -45,7 +46,7 @@ def synthetic_record(task: Task, head_CSF: NDArray[np.float32]) -> Records:
     return {SYNTHETIC: {"x": x_CSF.astype(np.float32)}}
 
 
-def write_privacy(task: Task, sent_CSF: NDArray[np.float32]) -> None:
+def write_privacy(task: Task[PublishedOptions], sent_CSF: NDArray[np.float32]) -> None:
     """``slot-privacy.json``, which stays here: what the condensed nodes tell about the nodes that trained them."""
     data, shown = graph_data(task), shown_counts(task) > 0
     known = np.repeat(np.arange(len(shown)), sent_CSF.shape[1])[np.repeat(shown, sent_CSF.shape[1])]
@@ -54,10 +55,3 @@ def write_privacy(task: Task, sent_CSF: NDArray[np.float32]) -> None:
     counts_C = shown_counts(task)
     smallest = int(counts_C[shown].min()) if shown.any() else None
     write_json(task.site.folder / FILE, {**found, "smallest_group": smallest, "slots": len(rows)})
-
-
-def _floor(task: Task) -> int:
-    floor = options_of(task.config).min_group
-    if task.site.policy is not None:
-        floor = max(floor, load_policy(task.site.policy, task.config.method).min_samples)
-    return floor

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from client_app.graphs.node_training import device_of, graph_data
 from client_app.graphs.own_model import recall_own
 from client_app.method import Task
-from common.methods.fedlog_published import build_network, options_of
+from common.methods.fedlog_published import PublishedOptions, build_network
 from common.models.neighbour_generator import generate
 from common.models.prototype_sage import PrototypeSage
 
@@ -37,9 +37,9 @@ class SiteModel(nn.Module):
         return own_ME.view(*x_CSF.shape[:2], -1)
 
 
-def starting_model(task: Task) -> SiteModel:
+def starting_model(task: Task[PublishedOptions]) -> SiteModel:
     """As the run starts: the server's first network, synthetic nodes at random with the spread of the site's data."""
-    options, data, network = options_of(task.config), graph_data(task), build_network(task.config)
+    options, data, network = task.config.options, graph_data(task), build_network(task.config)
     rng = np.random.default_rng([task.config.seed, zlib.crc32(task.site.name.encode())])
     shape = (len(task.config.seen_classes), options.slots_per_class, data.x.shape[1])
     spread = float(data.x.std(correction=0)) if data.x.numel() else 1.0
@@ -49,7 +49,7 @@ def starting_model(task: Task) -> SiteModel:
     return SiteModel(network, synthetic).to(device_of(task))
 
 
-def site_model(task: Task, weights: Mapping[str, NDArray[np.generic]] | None) -> SiteModel:
+def site_model(task: Task[PublishedOptions], weights: Mapping[str, NDArray[np.generic]] | None) -> SiteModel:
     """The site's model as its last round left it, with the network replaced by ``weights`` unless None."""
     model = starting_model(task)
     kept = recall_own(task.state, task.plan.round)

@@ -1,4 +1,4 @@
-"""Names of seen classes that a site has but never labels, borrowed from the federation (METHODS 1.8, step 3).
+"""Names of seen classes that a site has but never labels, borrowed (docs/method.md#borrowed-names).
 
 Concepts are named by their labels, which takes for granted that labels are missing at random. A site that labels
 nothing of a seen class breaks that: its samples of the class would stay a novel category. The federation's own row

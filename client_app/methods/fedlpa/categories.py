@@ -12,8 +12,8 @@ from client_app.method import Task
 from common.discovery.catalogue import Catalogue, category_labels, number_by_size
 from common.discovery.posterior import log_prior_of
 from common.discovery.similarity import centred
-from common.methods.fedlpa import options_of
-from common.wire.records import CATALOGUE, MOST_CATEGORIES
+from common.methods.discovery_common import CATALOGUE, MOST_CATEGORIES
+from common.methods.fedlpa.spec import FedLPAOptions
 
 OWN = "own"
 """In the catalogue record: the category of each row that this site sent at its last discovery."""
@@ -72,7 +72,9 @@ def sendable(concepts: Concepts, min_support: int) -> NDArray[np.int64]:
     return np.sort(largest[concepts.counts[largest] >= min_support])
 
 
-def categories_of(task: Task, concepts: Concepts | None, z_ND: Tensor, centre_D: Tensor) -> Categories | None:
+def categories_of(
+    task: Task[FedLPAOptions], concepts: Concepts | None, z_ND: Tensor, centre_D: Tensor
+) -> Categories | None:
     """The catalogue of the server's message, with the site's samples placed in it; else the site's concepts.
 
     Fresh concepts of a discovery round are not in the catalogue yet: then they themselves are the categories.
@@ -83,7 +85,7 @@ def categories_of(task: Task, concepts: Concepts | None, z_ND: Tensor, centre_D:
         catalogue = Catalogue.from_arrays(shared)
         rows = torch.from_numpy(catalogue.rows).to(z_ND.device)
         own = shared[OWN].astype(np.int64)
-        support = options_of(task.config).min_support
+        support = task.config.options.min_support
         assigned = _placed(concepts, own, rows, z_ND, centre_D, support)
         linear = None if catalogue.linear is None else torch.from_numpy(catalogue.linear).to(z_ND.device)
         return Categories(rows, assigned, catalogue.names, catalogue.numbers, centre_D, linear)

@@ -12,7 +12,7 @@ from common.discovery.similarity import centred
 
 
 def home_logits(categories: Categories, z_ND: Tensor) -> Tensor:
-    """Log posteriors ``[n, K]`` up to a constant: the federation's head with the site's own prior (METHODS 1.9).
+    """Log posteriors ``[n, K]`` up to a constant: the head with the site's prior (docs/method.md#predictions).
 
     The prior is the share of each category among the site's discovered samples; it stays here.
     """

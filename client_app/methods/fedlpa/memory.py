@@ -1,11 +1,4 @@
-"""FedLPA's private memory between rounds: concepts and the site's calibration, in the private state.
-
-Each is kept twice, the latest and the one before it: a server that died within a round asks for that round
-again, and a site that had already done it must find what it found the first time.
-"""
-
-from collections.abc import Mapping
-from typing import Any
+"""FedLPA's private memory between rounds: concepts and the site's calibration, in the private state."""
 
 import numpy as np
 import torch
@@ -13,11 +6,10 @@ from numpy.typing import NDArray
 
 from client_app.discovery.clcd import Calibration
 from client_app.discovery.concepts import Concepts
-from client_app.state import PrivateState
+from client_app.state import BEFORE, PrivateState
 
 CONCEPTS = "concepts"
 CALIBRATION = "calibration"
-BEFORE = "-before"
 
 
 def remember_concepts(state: PrivateState, concepts: Concepts, resolution: float, round_number: int) -> None:
@@ -28,7 +20,7 @@ def remember_concepts(state: PrivateState, concepts: Concepts, resolution: float
         "counts": concepts.counts,
         "names": concepts.names,
     }
-    remember(state, CONCEPTS, arrays, {"round": round_number, "resolution": resolution})
+    state.remember(CONCEPTS, round_number, arrays, resolution=resolution)
 
 
 def recall_concepts(state: PrivateState, before_round: int) -> Concepts | None:
@@ -36,7 +28,7 @@ def recall_concepts(state: PrivateState, before_round: int) -> Concepts | None:
 
     Concepts of a later round belong to an earlier run on the same data and are ignored.
     """
-    arrays = recall(state, CONCEPTS, before_round)
+    arrays = state.recall(CONCEPTS, before_round)
     if arrays is None:
         return None
     return Concepts(
@@ -50,7 +42,7 @@ def recall_concepts(state: PrivateState, before_round: int) -> Concepts | None:
 def remember_calibration(state: PrivateState, calibration: Calibration, round_number: int) -> None:
     """Store the curve measured in ``round_number``."""
     curve = np.zeros(0) if calibration.curve is None else calibration.curve
-    remember(state, CALIBRATION, {"curve": curve}, {"round": round_number, "labels": calibration.labels})
+    state.remember(CALIBRATION, round_number, {"curve": curve}, labels=calibration.labels)
 
 
 def recall_calibration(state: PrivateState, of_round: int) -> Calibration | None:
@@ -60,22 +52,3 @@ def recall_calibration(state: PrivateState, of_round: int) -> Calibration | None
             curve: NDArray[np.float64] = state.arrays[f"{kind}.curve"].astype(np.float64)
             return Calibration(curve if len(curve) else None, int(state.values[f"{kind}.labels"]))
     return None
-
-
-def recall(state: PrivateState, kind: str, before_round: int) -> dict[str, NDArray[Any]] | None:
-    """The arrays stored under ``kind`` by the last round before ``before_round``; None where there are none."""
-    if state.values.get(f"{kind}.round") == before_round:
-        kind += BEFORE
-    if state.values.get(f"{kind}.round", before_round) >= before_round:
-        return None
-    return {name.removeprefix(f"{kind}."): array for name, array in state.arrays.items() if name.startswith(f"{kind}.")}
-
-
-def remember(state: PrivateState, kind: str, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
-    """Store ``arrays`` and ``values`` (with their ``round``) under ``kind``; what an earlier round left moves aside."""
-    kept_arrays = {f"{kind}.{name}": array for name, array in arrays.items()}
-    kept_values = {f"{kind}.{name}": value for name, value in values.items()}
-    if state.values.get(f"{kind}.round", values["round"]) < values["round"]:
-        kept_arrays |= {f"{kind}{BEFORE}.{name}": state.arrays[f"{kind}.{name}"] for name in arrays}
-        kept_values |= {f"{kind}{BEFORE}.{name}": state.values[f"{kind}.{name}"] for name in values}
-    state.update(kept_arrays, kept_values)

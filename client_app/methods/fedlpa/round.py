@@ -10,7 +10,7 @@ from torch import Tensor
 
 from client_app.discovery.clcd import Calibration, calibrate, discover
 from client_app.discovery.concepts import Concepts
-from client_app.evaluation import health, prior_drift, seen_accuracy, shares, truth_counts
+from client_app.evaluation import count_truth, health, prior_drift, seen_accuracy, shares
 from client_app.method import Answer, Task
 from client_app.methods.fedlpa.borrow import borrow_names
 from client_app.methods.fedlpa.categories import OWN, Categories, categories_of, sendable
@@ -24,16 +24,17 @@ from client_app.methods.fedlpa.memory import (
 from client_app.methods.fedlpa.statistics import category_statistics
 from client_app.training.alignment import Alignment, align_to_rows
 from client_app.training.local_training import load_network, measure_input, train_locally, weights_record
-from common.methods.fedlpa import FedLPAOptions, options_of
+from common.methods.discovery_common import CATALOGUE
+from common.methods.fedlpa.spec import CURVE, FedLPAOptions
+from common.methods.fedlpa.statistics_record import STATISTICS
 from common.models import Network, all_features
-from common.wire.records import CATALOGUE, STATISTICS, TRUTH
 
 
 @dataclass
 class _Round:
     """What the steps of a round hand on to each other."""
 
-    task: Task
+    task: Task[FedLPAOptions]
     options: FedLPAOptions
     network: Network
     z_ND: Tensor
@@ -42,7 +43,7 @@ class _Round:
     records: dict[str, dict[str, NDArray[np.generic]]]
 
 
-def run_round(task: Task) -> Answer:
+def run_round(task: Task[FedLPAOptions]) -> Answer:
     """Answer one train message.
 
     Returns:
@@ -50,7 +51,7 @@ def run_round(task: Task) -> Answer:
         benchmarks the count matrix of predictions by truth.
     """
     torch.manual_seed(task.seed)
-    options = options_of(task.config)
+    options = task.config.options
     network = load_network(task)
     data = task.data
     metrics: dict[str, float | int | list[float]] = {
@@ -90,7 +91,7 @@ def run_round(task: Task) -> Answer:
 
 def _never_prepared(network: Network) -> bool:
     """A run too short for a preparation round: the site standardises by itself."""
-    return network.vectors and not network.input_mean.any() and bool((network.input_square == 1).all())
+    return network.standardises and not network.input_mean.any() and bool((network.input_square == 1).all())
 
 
 def _centre(options: FedLPAOptions, network: Network, own_mean_D: Tensor) -> Tensor:
@@ -121,7 +122,7 @@ def _discover(work: _Round) -> Concepts:
         work.centre_D,
         work.options,
         own=own,
-        federation=task.curve,
+        federation=task.values.get(CURVE),
         head_cosines=cosines,
         seed=task.config.seed,
     )
@@ -179,13 +180,7 @@ def _follow_prior(work: _Round, categories: Categories, nearest: NDArray[np.int6
 
 
 def _count_truth(work: _Round, predicted: NDArray[np.int64], k: int, first: NDArray[np.int64] | None = None) -> None:
-    """In benchmarks: counts of predictions by truth over unlabelled samples; rows ``first`` come first."""
-    if work.task.data.truth is None:
-        return
-    counts = truth_counts(predicted, work.task.data, k, len(work.task.config.classes))
-    if first is not None:
-        counts = counts[np.concatenate([first, np.setdiff1d(np.arange(k), first)])]
-    work.records[TRUTH] = {"counts": counts}
+    work.records |= count_truth(work.task.data, predicted, k, len(work.task.config.classes), first)
 
 
 def _alignment(work: _Round, categories: Categories | None) -> Alignment | None:

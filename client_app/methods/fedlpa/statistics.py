@@ -1,4 +1,4 @@
-"""Category statistics (METHODS 1.9): sums and one scatter matrix, enough for a linear discriminant at the server.
+"""Category statistics: sums and a scatter matrix, for a linear discriminant (docs/method.md#category-statistics).
 
 They are statistics of private features, not weights: a site sends them only where its policy names the record.
 """
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from client_app.discovery.concepts import Concepts
 from common.discovery.similarity import centred
-from common.wire.records import STATISTICS_SUPPORT
+from common.methods.fedlpa.statistics_record import STATISTICS_SUPPORT
 
 
 def category_statistics(

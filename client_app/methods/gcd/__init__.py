@@ -6,23 +6,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from client_app.evaluation import truth_counts
-from client_app.method import Answer, Task
+from client_app.evaluation import count_truth
+from client_app.method import Answer, ClientMethod, Task
 from client_app.methods.gcd.kmeans import Clusters, semi_supervised_kmeans
-from client_app.outcome import name_labelled
+from client_app.outcome import conclude
 from client_app.training.local_training import load_network, measure_input, train_locally, weights_record
 from common.discovery.catalogue import Catalogue
 from common.discovery.posterior import category_logits
-from common.methods.gcd import categories_of, options_of
+from common.methods.discovery_common import CATALOGUE
+from common.methods.gcd import GCDOptions, categories_of
 from common.models import Network, all_features
-from common.run.predictions import FILE, write_predictions
-from common.wire.records import CATALOGUE, TRUTH
 
 
-def run_round(task: Task) -> Answer:
+def run_round(task: Task[GCDOptions]) -> Answer:
     """Train and answer with weights; in the closing round cluster and answer with centroids as well."""
     torch.manual_seed(task.seed)
-    options, data = options_of(task.config), task.data
+    options, data = task.config.options, task.data
     network = load_network(task)
     metrics: dict[str, float | int | list[float]] = {
         "samples": len(data),
@@ -41,9 +40,9 @@ def run_round(task: Task) -> Answer:
     return Answer({**weights_record(task, network), **records}, metrics)
 
 
-def _cluster(task: Task, network: Network) -> dict[str, dict[str, NDArray[np.generic]]]:
+def _cluster(task: Task[GCDOptions], network: Network) -> dict[str, dict[str, NDArray[np.generic]]]:
     """The site's centroids with enough samples behind them; in benchmarks their counts by truth, row for row."""
-    options, data = options_of(task.config), task.data
+    options, data = task.config.options, task.data
     clusters: Clusters = semi_supervised_kmeans(
         all_features(network, data.x).cpu().numpy(),
         data.labels,
@@ -62,15 +61,12 @@ def _cluster(task: Task, network: Network) -> dict[str, dict[str, NDArray[np.gen
             "names": clusters.names[sent],
         }
     }
-    if data.truth is not None:
-        table = truth_counts(clusters.assigned, data, k, len(task.config.classes))
-        order = np.concatenate([sent, np.setdiff1d(np.arange(k), sent)])
-        records[TRUTH] = {"counts": table[order]}
+    records |= count_truth(data, clusters.assigned, k, len(task.config.classes), sent)
     return records
 
 
 @torch.no_grad()
-def deliver(task: Task) -> Answer:
+def deliver(task: Task[GCDOptions]) -> Answer:
     """Write the site's predictions: the nearest of the federation's centroids."""
     data = task.data
     if CATALOGUE not in task.records or not len(task.records[CATALOGUE]["names"]):
@@ -82,16 +78,8 @@ def deliver(task: Task) -> Answer:
     probability = category_logits(z_ND, rows_KD, network.feature_mean).softmax(dim=1)
     confidence, chosen = probability.max(dim=1)
     category = chosen.cpu().numpy()
-    labels = catalogue.labels(task.config.seen_classes)
-    named, novel, sure = name_labelled(
-        [labels[c] for c in category],
-        catalogue.names[category] < 0,
-        confidence.cpu().numpy(),
-        data.known_labels,
-        task.config.seen_classes,
-    )
-    write_predictions(task.site.folder / FILE, data.ids, named, novel, sure)
-    records = {}
-    if data.truth is not None:
-        records[TRUTH] = {"counts": truth_counts(category, data, len(catalogue), len(task.config.classes))}
+    records = conclude(task, catalogue.names, catalogue.numbers, category, confidence.cpu().numpy())
     return Answer(records, {"samples": len(data)})
+
+
+METHOD = ClientMethod(run_round, deliver)

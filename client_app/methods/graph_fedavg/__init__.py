@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from client_app.graphs.neighbourhoods import GraphTensors, all_logits
+from client_app.graphs.node_data import load_graph_data
 from client_app.graphs.node_scores import score_predictors
 from client_app.graphs.node_training import (
     graph_data,
@@ -18,14 +19,15 @@ from client_app.graphs.node_training import (
     write_classes,
 )
 from client_app.graphs.own_model import recall_own, remember_own, tensors_of
-from client_app.method import Answer, Task
-from common.methods.graph_baselines import AVERAGED
-from common.methods.graph_common import baseline_options, is_scored
+from client_app.method import Answer, ClientMethod, Task
+from common.methods.graph_common import is_scored
+from common.methods.graph_fedavg import AVERAGED
+from common.methods.graph_local import BaselineOptions
 from common.models.graph_sage import GraphSage
 from common.wire.records import TRUTH, WEIGHTS
 
 
-def run_round(task: Task) -> Answer:
+def run_round(task: Task[BaselineOptions]) -> Answer:
     """Score the incoming model and the one of before averaging, train, answer with weights."""
     graph = site_tensors(task)
     network = make_network(task, task.records[WEIGHTS])
@@ -33,13 +35,13 @@ def run_round(task: Task) -> Answer:
         measure_columns(network, graph_data(task))
         return Answer({WEIGHTS: tensors_of(network)}, {"samples": len(task.data)})
     records, metrics = _judge(task, network, graph)
-    losses = train_locally(task, network, graph, proximal=baseline_options(task.config).proximal)
+    losses = train_locally(task, network, graph, proximal=task.config.options.proximal)
     metrics |= {f"loss-{name}": losses[name] for name in ("total", "real")}
     remember_own(task.state, network, task.plan.round)
     return Answer({WEIGHTS: tensors_of(network), **records}, metrics)
 
 
-def deliver(task: Task) -> Answer:
+def deliver(task: Task[BaselineOptions]) -> Answer:
     """Write the site's predictions by the averaged model."""
     graph = site_tensors(task)
     network = make_network(task, task.records[WEIGHTS])
@@ -49,7 +51,7 @@ def deliver(task: Task) -> Answer:
 
 
 def _judge(
-    task: Task, network: GraphSage, graph: GraphTensors
+    task: Task[BaselineOptions], network: GraphSage, graph: GraphTensors
 ) -> tuple[dict[str, Mapping[str, NDArray[np.int64]]], dict[str, float | int | list[float]]]:
     data = graph_data(task)
     metrics: dict[str, float | int | list[float]] = {"samples": len(data)}
@@ -62,3 +64,6 @@ def _judge(
         judged = dict(zip(AVERAGED, (plain(network), plain(before)), strict=True))
         records[TRUTH] = score_predictors(data, judged, len(task.config.seen_classes), str(graph.x_NF.device))
     return records, metrics
+
+
+METHOD = ClientMethod(run_round, deliver, load_graph_data)

@@ -1,6 +1,7 @@
 """Baseline ``graph-local``: every site trains a GraphSAGE on its own; nothing is shared."""
 
 from client_app.graphs.neighbourhoods import all_logits
+from client_app.graphs.node_data import load_graph_data
 from client_app.graphs.node_scores import score_predictors
 from client_app.graphs.node_training import (
     graph_data,
@@ -13,23 +14,23 @@ from client_app.graphs.node_training import (
     write_classes,
 )
 from client_app.graphs.own_model import recall_own, remember_own
-from client_app.method import Answer, Task
-from common.methods.graph_baselines import ALONE
+from client_app.method import Answer, ClientMethod, Task
 from common.methods.graph_common import is_scored
+from common.methods.graph_local import ALONE, BaselineOptions
 from common.wire.records import TRUTH
 
 
-def run_round(task: Task) -> Answer:
+def run_round(task: Task[BaselineOptions]) -> Answer:
     """Score if due, train, answer with scalars."""
     return _work(task)
 
 
-def deliver(task: Task) -> Answer:
+def deliver(task: Task[BaselineOptions]) -> Answer:
     """Write the site's predictions by its own model."""
     return _work(task)
 
 
-def _work(task: Task) -> Answer:
+def _work(task: Task[BaselineOptions]) -> Answer:
     data, graph = graph_data(task), site_tensors(task)
     network = make_network(task, recall_own(task.state, task.plan.round))
     if task.plan.phase == "preparation":
@@ -51,3 +52,6 @@ def _work(task: Task) -> Answer:
     else:
         write_classes(task, all_logits(network, graph))
     return Answer(records, metrics)
+
+
+METHOD = ClientMethod(run_round, deliver, load_graph_data)

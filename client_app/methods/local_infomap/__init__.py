@@ -9,33 +9,20 @@ import numpy as np
 import torch
 
 from client_app.discovery.clcd import calibrate, discover
-from client_app.evaluation import health, truth_counts
-from client_app.method import Answer, Task
-from client_app.outcome import name_labelled
-from common.discovery.catalogue import category_labels, number_by_size
+from client_app.evaluation import health
+from client_app.method import Answer, ClientMethod, Task
+from client_app.outcome import conclude
+from common.discovery.catalogue import number_by_size
 from common.discovery.similarity import centred
-from common.methods.local_infomap import options_of
-from common.models import build_network
-from common.models.adapter import standardise
-from common.models.convnet import images_to_input
-from common.models.pretrained import is_pretrained
-from common.run.predictions import FILE, write_predictions
-from common.wire.records import TRUTH
+from common.methods.local_infomap import LocalInfomapOptions
+from common.models import raw_inputs
 
 
-def run_round(task: Task) -> Answer:
+def run_round(task: Task[LocalInfomapOptions]) -> Answer:
     """Discover on the inputs, write the site's predictions, answer with scalars."""
-    options, data = options_of(task.config), task.data
+    options, data = task.config.options, task.data
     started = time.perf_counter()
-    x = data.x
-    if task.config.kind == "vectors":
-        wide = x.double()
-        prepared = standardise(x, wide.mean(dim=0), (wide**2).mean(dim=0))
-    elif is_pretrained(task.config.model):
-        prepared = build_network(task.config, 0).neighbour_input(x)
-    else:
-        prepared = images_to_input(x).flatten(1)
-    z_ND = torch.nn.functional.normalize(prepared, dim=1)
+    z_ND = torch.nn.functional.normalize(raw_inputs(task.config, data.x), dim=1)
     centre_D = z_ND.mean(dim=0)
     own = calibrate(z_ND, data.labels, centre_D, options, seed=task.config.seed)
     concepts, resolution = discover(
@@ -56,24 +43,17 @@ def run_round(task: Task) -> Answer:
         "discovery-seconds": time.perf_counter() - started,
         **health(z_ND, centre_D, concepts, None),
     }
-    labels = category_labels(concepts.names, number_by_size(concepts.names, concepts.counts), task.config.seen_classes)
     rows = centred(concepts.prototypes, centre_D)
     probability = (centred(z_ND, centre_D) @ rows.T / 0.1).softmax(dim=1).numpy()
-    named, novel, sure = name_labelled(
-        [labels[k] for k in concepts.assigned],
-        concepts.names[concepts.assigned] < 0,
-        probability[np.arange(len(z_ND)), concepts.assigned],
-        data.known_labels,
-        task.config.seen_classes,
-    )
-    write_predictions(task.site.folder / FILE, data.ids, named, novel, sure)
-    records = {}
-    if data.truth is not None:
-        classes = len(task.config.classes)
-        records[TRUTH] = {"counts": truth_counts(concepts.assigned, data, len(concepts), classes)}
+    confidence = probability[np.arange(len(z_ND)), concepts.assigned]
+    numbers = number_by_size(concepts.names, concepts.counts)
+    records = conclude(task, concepts.names, numbers, concepts.assigned, confidence)
     return Answer(records, metrics)
 
 
-def deliver(task: Task) -> Answer:
+def deliver(task: Task[LocalInfomapOptions]) -> Answer:
     """There is no model to keep."""
     return Answer(metrics={"samples": len(task.data)})
+
+
+METHOD = ClientMethod(run_round, deliver)

@@ -4,22 +4,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from client_app.evaluation import seen_accuracy, truth_counts
-from client_app.method import Answer, Task
-from client_app.outcome import name_labelled
+from client_app.evaluation import count_truth, seen_accuracy
+from client_app.method import Answer, ClientMethod, Task
+from client_app.outcome import conclude
 from client_app.training.alignment import Alignment, make_prior
 from client_app.training.local_training import load_network, measure_input, train_locally, weights_record
-from common.discovery.catalogue import category_labels, number_by_size
-from common.methods.simgcd import head_rows, options_of
+from common.discovery.catalogue import number_by_size
+from common.methods.simgcd import SimGCDOptions, head_rows
 from common.models import LOGIT_TEMPERATURE, Network, all_features
-from common.run.predictions import FILE, write_predictions
-from common.wire.records import TRUTH
 
 
-def run_round(task: Task) -> Answer:
+def run_round(task: Task[SimGCDOptions]) -> Answer:
     """Score the incoming head, train, answer with weights."""
     torch.manual_seed(task.seed)
-    options, data = options_of(task.config), task.data
+    options, data = task.config.options, task.data
     k = head_rows(task.config)
     network = load_network(task)
     metrics: dict[str, float | int | list[float]] = {
@@ -31,9 +29,8 @@ def run_round(task: Task) -> Answer:
         return Answer(weights_record(task, network), metrics)
     z_ND = all_features(network, data.x)
     predicted = network.head_cosines(z_ND).argmax(dim=1).cpu().numpy()
-    records = {}
+    records = count_truth(data, predicted, k, len(task.config.classes))
     if data.truth is not None:
-        records[TRUTH] = {"counts": truth_counts(predicted, data, k, len(task.config.classes))}
         accuracy = seen_accuracy(network.head_cosines(z_ND)[:, : len(task.config.seen_classes)], data)
         metrics |= {} if accuracy is None else {"seen-accuracy": accuracy}
     if task.plan.train:
@@ -50,7 +47,7 @@ def _over_head(network: Network, k: int, category: "np.ndarray[tuple[int], np.dt
 
 
 @torch.no_grad()
-def deliver(task: Task) -> Answer:
+def deliver(task: Task[SimGCDOptions]) -> Answer:
     """Write the site's predictions by the final head."""
     k, data = head_rows(task.config), task.data
     network = load_network(task)
@@ -58,16 +55,9 @@ def deliver(task: Task) -> Answer:
     confidence, chosen = probability.max(dim=1)
     category = chosen.cpu().numpy()
     names = np.where(np.arange(k) < len(task.config.seen_classes), np.arange(k), -1)
-    labels = category_labels(names, number_by_size(names, np.zeros(k, np.int64)), task.config.seen_classes)
-    named, novel, sure = name_labelled(
-        [labels[c] for c in category],
-        names[category] < 0,
-        confidence.cpu().numpy(),
-        data.known_labels,
-        task.config.seen_classes,
-    )
-    write_predictions(task.site.folder / FILE, data.ids, named, novel, sure)
-    records = {}
-    if data.truth is not None:
-        records[TRUTH] = {"counts": truth_counts(category, data, k, len(task.config.classes))}
+    numbers = number_by_size(names, np.zeros(k, np.int64))
+    records = conclude(task, names, numbers, category, confidence.cpu().numpy())
     return Answer(records, {"samples": len(data)})
+
+
+METHOD = ClientMethod(run_round, deliver)

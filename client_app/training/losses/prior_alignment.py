@@ -1,4 +1,4 @@
-"""Local prior alignment: a batch's mean prediction follows the site's own category prior (METHODS 1.4).
+"""Local prior alignment: a batch's mean prediction follows the site's prior (docs/method.md#prior-alignment).
 
 With a uniform prior this is SimGCD's mean-entropy regulariser up to the constant log K.
 """

@@ -1,4 +1,4 @@
-"""Self-distillation between two views (SimGCD, arXiv 2211.11727; METHODS 1.4)."""
+"""Self-distillation between two views (SimGCD, arXiv 2211.11727; docs/method.md#self-distillation)."""
 
 import torch.nn.functional as F
 from torch import Tensor

@@ -1,1 +1,5 @@
-"""What both sides must agree on for FedLoG: its specification, and the form of condensed slots on the wire."""
+"""FedLoG: what both sides must agree on, and the form of condensed slots on the wire."""
+
+from common.methods.fedlog.spec import SPECS
+
+__all__ = ["SPECS"]

@@ -1,4 +1,4 @@
-"""Condensed slots: the synthetic data of FedLoG (METHODS 2.7), and their form on the wire.
+"""Condensed slots: the synthetic data of FedLoG (docs/fedlog.md#slots), and their form on the wire.
 
 A slot is the mean of a group of nodes of one class: of their features, of their neighbours' mean features, and of
 the mean of those means over neighbours.

@@ -1,16 +1,20 @@
-"""What both sides must agree on for FedLoG (METHODS 2): options, rounds, and what may leave a site."""
-
-from typing import TYPE_CHECKING
+"""What both sides must agree on for FedLoG (docs/fedlog.md): options, rounds, and what may leave a site."""
 
 from pydantic import Field
 
 from common.methods.fedlog.slots import GROUPS, SLOTS
-from common.methods.graph_common import GRAPH_METRICS, GraphOptions, features, graph_weight_specs, score_specs
-from common.wire.contract import ArraySpec, Contract
-from common.wire.records import TRUTH, WEIGHTS
-
-if TYPE_CHECKING:
-    from common.config import RunConfig
+from common.methods.graph_common import (
+    GRAPH_METRICS,
+    GraphOptions,
+    features,
+    graph_method,
+    graph_weights_record,
+    score_records,
+)
+from common.place import Place
+from common.settings import RunConfig
+from common.wire.contract import ArraySpec, Contract, Record
+from common.wire.records import MOST
 
 PREDICTORS = ("personal", "averaged", "own")
 """What a site is scored with: the averaged and its own model together, and each alone without any prior."""
@@ -19,7 +23,7 @@ WANTED = "slots-wanted"
 
 
 class FedLoGOptions(GraphOptions):
-    """Settings of FedLoG; the defaults are the recipe of METHODS 2.7."""
+    """Settings of FedLoG; the defaults are the recipe of docs/fedlog.md#training."""
 
     share_slots: bool = Field(True, description="send condensed slots; false: each site trains with its own only")
     group_size: int = Field(10, ge=1, description="labelled nodes behind a slot, where the class has that many")
@@ -40,38 +44,40 @@ class FedLoGOptions(GraphOptions):
     cosine_head: bool = Field(False, description="classify by the angle to each class's row")
 
 
-def options_of(config: "RunConfig") -> FedLoGOptions:
-    """The method's own options of a FedLoG configuration."""
-    assert isinstance(config.options, FedLoGOptions)
-    return config.options
-
-
-def contract(config: "RunConfig") -> Contract:
+def contract(config: RunConfig[FedLoGOptions], place: Place) -> Contract:
     """Weights always; slots with ``share-slots``; listed scalars; in benchmarks the counts of right predictions."""
-    options = options_of(config)
-    optional = score_specs(config, PREDICTORS)
+    options = config.options
+    records = (graph_weights_record(config, cosine=options.cosine_head), *score_records(config, place, PREDICTORS))
     if options.share_slots:
-        optional |= slot_specs(features(config), len(config.seen_classes), options.slots_per_class)
-    return Contract(
-        required={WEIGHTS: graph_weight_specs(config, options.cosine_head)},
-        optional=optional,
-        metrics=GRAPH_METRICS,
-        at_delivery=(TRUTH,),
-    )
+        records += slot_records(features(config), len(config.seen_classes), options.slots_per_class)
+    return Contract(records, GRAPH_METRICS)
 
 
-def slot_specs(width: int, classes: int, per_class: int) -> dict[str, dict[str, ArraySpec]]:
+def slot_records(width: int, classes: int, per_class: int) -> tuple[Record, Record]:
     """The declaration of a site's slots of ``width`` features."""
     most = max(1, min(classes * per_class, 32767))
     entries = most * 3 * width
-    return {
-        SLOTS: {
-            "rows": ArraySpec("int16", (None,), entries, low=0, high=most - 1),
-            "columns": ArraySpec("int32", (None,), entries, low=0, high=3 * width - 1),
-            "values": ArraySpec("float32", (None,), entries),
-        },
-        GROUPS: {
-            "labels": ArraySpec("int64", (None,), most, low=0, high=classes - 1),
-            "counts": ArraySpec("int64", (None,), most, low=1, high=2**40),
-        },
+    values = {
+        "rows": ArraySpec("int16", (None,), entries, low=0, high=most - 1),
+        "columns": ArraySpec("int32", (None,), entries, low=0, high=3 * width - 1),
+        "values": ArraySpec("float32", (None,), entries),
     }
+    groups = {
+        "labels": ArraySpec("int64", (None,), most, low=0, high=classes - 1),
+        "counts": ArraySpec("int64", (None,), most, low=1, high=MOST),
+    }
+    switch = "share-slots=false"
+    return (
+        Record(SLOTS, values, switch=switch, consent=True),
+        Record(GROUPS, groups, switch=switch, counted="slots", consent=True),
+    )
+
+
+FEDLOG = graph_method(
+    "fedlog",
+    "FedLoG: graphs and tables; condensed synthetic data against local overfitting",
+    FedLoGOptions,
+    contract,
+    rounds=60,
+)
+SPECS = (FEDLOG,)

@@ -1,4 +1,4 @@
-"""Joining the sites' synthetic nodes and neighbour generators by class rates (METHODS 2.3 and 2.4)."""
+"""Joining the sites' synthetic nodes and generators by class rates (docs/fedlog.md#joining-at-the-server)."""
 
 import zlib
 from collections.abc import Mapping

@@ -1,48 +1,53 @@
-"""FedLoG as published, at the server: FedAvg, the federation's nodes, each class's generator (METHODS 2.3)."""
+"""FedLoG as published: FedAvg, joined nodes, each class's generator (docs/fedlog.md#joining-at-the-server)."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.config import RunConfig
 from common.methods.fedlog_published import (
     CLASS_COUNTS,
     GENERATOR,
     GENERATORS,
     PREDICTORS,
     SYNTHETIC,
+    PublishedOptions,
     build_network,
     first_training_round,
 )
 from common.methods.plan import RoundPlan
+from common.place import Place
+from common.run.checkpoint import Snapshot
+from common.settings import RunConfig
 from common.wire.records import WEIGHTS
-from server_app.method import Arrays, Outcome, Reply, Snapshot
+from server_app.graph_server import GraphServer
+from server_app.method import Arrays, Broadcast, Outcome, Reply
 from server_app.methods.fedlog_published.condensed import join_generators, join_synthetic
-from server_app.methods.graph_baselines import GraphServer
 
 
-class PublishedServer(GraphServer):
+class PublishedServer(GraphServer[PublishedOptions]):
     """Weights, the joined nodes and generators, and which sites have the generators."""
 
     predictors = PREDICTORS
 
-    def __init__(self, config: RunConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: RunConfig[PublishedOptions], place: Place) -> None:
+        super().__init__(config, place)
         self._nodes: NDArray[np.float32] | None = None
         self._generators: dict[str, NDArray[np.float16]] = {}
         self._informed: set[str] = set()
 
-    def _initial(self) -> dict[str, NDArray[np.float32]]:
+    def initial_weights(self) -> dict[str, NDArray[np.float32]]:
+        """Of the network that every site starts with."""
         return {name: tensor.numpy() for name, tensor in build_network(self.config).state_dict().items()}
 
-    def _reset(self) -> None:
-        super()._reset()
+    def forget_replies(self) -> None:
+        """Make ready for the replies of a round."""
+        super().forget_replies()
         self._counts_by_site: dict[str, NDArray[np.int64]] = {}
         self._nodes_by_site: dict[str, NDArray[np.float32]] = {}
         self._generators_by_site: dict[str, Arrays] = {}
 
-    def broadcast(self, plan: RoundPlan, site: str) -> tuple[dict[str, Arrays], tuple[float, ...] | None]:
+    def broadcast(self, plan: RoundPlan, site: str) -> Broadcast:
         """The averaged weights; the federation's nodes from the second round of training on; generators once."""
         records: dict[str, Arrays] = {}
         if plan.phase != "preparation":
@@ -51,7 +56,7 @@ class PublishedServer(GraphServer):
             records[SYNTHETIC] = {"x": self._nodes}
         if self._generators and site not in self._informed:
             records[GENERATORS] = self._generators
-        return records, None
+        return Broadcast(records)
 
     def fold(self, plan: RoundPlan, reply: Reply) -> None:
         """Weights and counts as in FedAvg; the rest waits for the end of the round."""

@@ -1,4 +1,4 @@
-"""Linear discriminant analysis from the sites' added-up statistics (METHODS 1.9). Only sums are needed."""
+"""Linear discriminant analysis from the sites' added-up statistics (docs/method.md#category-statistics)."""
 
 import numpy as np
 from numpy.typing import NDArray

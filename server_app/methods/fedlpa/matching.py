@@ -1,4 +1,4 @@
-"""Matching category rows across clients into one catalogue (METHODS 1.5 and 1.8, step 5).
+"""Matching category rows across clients into one catalogue (docs/method.md#matching).
 
 Rows named after the same seen class are one category. Novel rows are joined by average-link agglomeration,
 weighted by counts; a named row never joins a novel one, rows of one client may join (a client can split a

@@ -1,21 +1,26 @@
 """FedLPA at the server: average weights, blend calibration curves, match category rows into one catalogue."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.config import RunConfig
 from common.discovery.catalogue import Catalogue
 from common.discovery.posterior import TEMPERATURE
 from common.discovery.scores import Counts
-from common.methods.fedlpa import options_of
+from common.methods.discovery_common import CATALOGUE
+from common.methods.fedlpa.spec import CURVE, FedLPAOptions
+from common.methods.fedlpa.statistics_record import STATISTICS
 from common.methods.plan import RoundPlan
-from common.wire.records import CATALOGUE, STATISTICS, TRUTH, WEIGHTS
-from server_app.aggregate.robust import make_aggregate
-from server_app.method import Arrays, Outcome, Reply, Snapshot
+from common.place import Place
+from common.run.checkpoint import Snapshot
+from common.run.record import Score
+from common.settings import RunConfig
+from server_app.discovery_server import DiscoveryServer
+from server_app.method import Arrays, Broadcast, Outcome, Reply
 from server_app.methods.fedlpa.linear_head import linear_head
 from server_app.methods.fedlpa.matching import centred_rows, keep_numbers, match_rows
 from server_app.scoring import global_scores, local_scores, score_dict
@@ -26,40 +31,39 @@ log = logging.getLogger("fedlpa.server")
 OWN = "own"
 
 
-class FedLPAServer:
+class FedLPAServer(DiscoveryServer[FedLPAOptions]):
     """The federation's state: weights, calibration curve, catalogue, and which category each site's rows became."""
 
-    def __init__(self, config: RunConfig) -> None:
-        self.config = config
-        self.options = options_of(config)
-        self._weights = initial_weights(config, len(config.seen_classes))
+    def __init__(self, config: RunConfig[FedLPAOptions], place: Place) -> None:
+        super().__init__(config, place)
         self._catalogue: Catalogue | None = None
         self._centre: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
         self._own: dict[str, NDArray[np.int64]] = {}
         self._curve: tuple[float, ...] | None = None
         self._next_number = 1
-        self._reset()
 
-    def _reset(self) -> None:
-        self._mean = make_aggregate(self.config)
+    def initial_weights(self) -> dict[str, NDArray[np.float32]]:
+        """Of the network with a head row a seen class."""
+        return initial_weights(self.config, len(self.config.seen_classes))
+
+    def forget_replies(self) -> None:
+        """Make ready for the replies of a round."""
+        super().forget_replies()
         self._curves: dict[str, tuple[NDArray[np.float64], int]] = {}
         self._rows: dict[str, Arrays] = {}
         self._statistics: dict[str, Arrays] = {}
-        self._counts: dict[str, Counts] = {}
-        self._concepts: dict[str, int] = {}
 
-    def broadcast(self, plan: RoundPlan, site: str) -> tuple[dict[str, Arrays], tuple[float, ...] | None]:
-        """The global weights; with a catalogue, its rows and the categories of this site's own rows."""
-        records: dict[str, Arrays] = {WEIGHTS: self._weights}
+    def broadcast(self, plan: RoundPlan, site: str) -> Broadcast:
+        """The global weights; with a catalogue, its rows and the categories of this site's own rows; the curve."""
+        records = dict(super().broadcast(plan, site).records)
         if self._catalogue is not None:
             own = self._own.get(site, np.zeros(0, dtype=np.int64))
             records[CATALOGUE] = {**self._catalogue.arrays(), OWN: own}
-        return records, self._curve
+        return Broadcast(records, {} if self._curve is None else {CURVE: self._curve})
 
     def fold(self, plan: RoundPlan, reply: Reply) -> None:
         """Weights into the running mean; curves, rows and counts are small and wait for the end of the round."""
-        if WEIGHTS in reply.records:
-            self._mean.add(reply.records[WEIGHTS], reply.samples)
+        super().fold(plan, reply)
         if "calibration-curve" in reply.metrics:
             curve = np.asarray(reply.metrics["calibration-curve"], dtype=np.float64)
             self._curves[reply.site] = (curve, int(reply.metrics.get("calibration-labels", 0)))
@@ -67,24 +71,17 @@ class FedLPAServer:
             self._rows[reply.site] = reply.records[CATALOGUE]
         if STATISTICS in reply.records:
             self._statistics[reply.site] = reply.records[STATISTICS]
-        if TRUTH in reply.records:
-            self._counts[reply.site] = reply.records[TRUTH]["counts"]
-        if "concepts" in reply.metrics:
-            self._concepts[reply.site] = int(reply.metrics["concepts"])
 
-    def finish_round(self, plan: RoundPlan) -> Outcome:
+    def close(self, plan: RoundPlan) -> Outcome:
         """Blend curves where a discovery is next, match rows where one was, score where there is a truth."""
         if plan.calibrate:
             self._blend_curves()
-        if plan.discover and self.options.share_categories:
+        if plan.discover and self.config.options.share_categories:
             self._match()
             self._discriminate()
         if plan.phase == "head":
             self._average_heads()
-        outcome = self._outcome(plan)
-        self._weights = self._mean.result(plan.round) or self._weights
-        self._reset()
-        return outcome
+        return self._outcome(plan)
 
     def _blend_curves(self) -> None:
         """The federation's curve: the sites' curves weighted by the labels hidden to make them."""
@@ -104,14 +101,16 @@ class FedLPAServer:
             name: np.concatenate([self._rows[site][name] for site in sites]) for name in ("rows", "names", "counts")
         }
         centre = self._weights["feature_mean"]
-        matched = match_rows(parts["rows"], parts["names"], parts["counts"], centre, self.options.match_threshold)
+        matched = match_rows(
+            parts["rows"], parts["names"], parts["counts"], centre, self.config.options.match_threshold
+        )
         catalogue = matched.catalogue
         if self._catalogue is not None:
             catalogue, self._next_number = keep_numbers(
                 catalogue,
                 self._catalogue,
                 self._next_number,
-                self.options.match_threshold,
+                self.config.options.match_threshold,
                 centres=(centre, self._centre),
             )
         else:
@@ -170,7 +169,7 @@ class FedLPAServer:
         counts = {site: c for site, c in self._counts.items() if len(c) >= rows.get(site, 0)}
         if not counts:
             return Outcome({}, k, self._concepts)
-        scores: dict[str, Any] = {}
+        scores: dict[str, Score | Mapping[str, Score]] = {}
         if plan.discover:
             scores["concepts"] = score_dict(local_scores(counts, self.config))
             if self._catalogue is not None:
@@ -206,7 +205,7 @@ class FedLPAServer:
 
     def snapshot(self) -> Snapshot:
         """Weights, catalogue, sites' own categories, curve, next number."""
-        arrays: dict[str, NDArray[Any]] = {f"weights/{name}": value for name, value in self._weights.items()}
+        arrays: dict[str, NDArray[Any]] = super().snapshot().arrays
         if self._catalogue is not None:
             arrays |= {f"catalogue/{name}": value for name, value in self._catalogue.arrays().items()}
             arrays["centre"] = self._centre
@@ -215,7 +214,7 @@ class FedLPAServer:
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot."""
-        self._weights = snapshot.part("weights/")
+        super().restore(snapshot)
         catalogue = snapshot.part("catalogue/")
         self._catalogue = Catalogue.from_arrays(catalogue) if catalogue else None
         self._centre = snapshot.arrays.get("centre", self._centre)
@@ -223,10 +222,6 @@ class FedLPAServer:
         curve = snapshot.values["curve"]
         self._curve = None if curve is None else tuple(curve)
         self._next_number = int(snapshot.values["next-number"])
-
-    def weights(self) -> dict[str, NDArray[np.float32]]:
-        """The global model's tensors."""
-        return self._weights
 
     def catalogue(self) -> Catalogue | None:
         """The federation's categories; None with ``share-categories=false``."""

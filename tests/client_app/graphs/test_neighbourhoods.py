@@ -8,7 +8,7 @@ from client_app.graphs.neighbourhoods import all_logits, batch_logits
 
 
 def _slow_logits(network, small):
-    """Node by node, from the definition of METHODS 2.1."""
+    """Node by node, from the definition of docs/fedlog.md#network."""
     w = {name: tensor.double().numpy() for name, tensor in network.state_dict().items()}
     x = small.x.astype(np.float64)
     near = small.slow_mean(x)

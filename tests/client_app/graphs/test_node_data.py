@@ -8,8 +8,8 @@ from client_app.site import Site
 from common.config import make_config
 from common.data.dataset import Dataset
 from common.data.graph import Graph, undirected, write_graph
+from common.data.parquet import write_dataset
 from common.data.table_graph import cut_table, table_edges
-from common.data.write import write_dataset
 from common.errors import InputError
 
 

@@ -4,7 +4,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from common.data.read import ReadOptions, read_dataset
@@ -123,6 +123,7 @@ def test_broken_gzip(tmp_path):
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.binary(max_size=60), st.text('ab,;"\n\r\t 01.-é', max_size=60).map(str.encode)))
+@example(b"\t\r0")
 def test_any_file_is_read_or_refused_in_a_sentence(tmp_path, content):
     path = tmp_path / "x.csv"
     path.write_bytes(content)

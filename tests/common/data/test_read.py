@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
@@ -48,3 +49,15 @@ def test_what_is_missing_or_unknown(tmp_path):
 def test_options_out_of_range(options):
     with pytest.raises(InputError, match=r"0 but must be at least 1|-1 is negative"):
         ReadOptions(**options)
+
+
+def test_new_data_need_not_have_the_label_column_of_old(tmp_path):
+    pd.DataFrame({"a": [1.0, 2.0]}).to_csv(tmp_path / "bare.csv", index=False)
+    pd.DataFrame({"a": [1.0, 2.0], "label": ["x", "y"]}).to_parquet(tmp_path / "usual.parquet")
+    pd.DataFrame({"a": [1.0, 2.0], "class": ["x", "y"]}).to_parquet(tmp_path / "same.parquet")
+    options = ReadOptions(label_column="class", label_optional=True)
+    for name, labels in (("bare.csv", (None, None)), ("usual.parquet", ("x", "y")), ("same.parquet", ("x", "y"))):
+        dataset = read_dataset(str(tmp_path / name), options)
+        assert (dataset.labels, dataset.columns) == (labels, ("a",))
+    with pytest.raises(InputError, match=r"bare.csv has no column 'class' for the labels"):
+        read_dataset(str(tmp_path / "bare.csv"), ReadOptions(label_column="class"))

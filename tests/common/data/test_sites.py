@@ -7,7 +7,7 @@ from common.data.dataset import Dataset
 from common.data.read import read_dataset
 from common.data.sites import materialise_sites
 from common.data.split import Split, split_federation
-from common.data.write import read_truth
+from common.data.truth import read_truth
 from common.errors import InputError
 
 

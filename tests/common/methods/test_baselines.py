@@ -1,11 +1,10 @@
-"""What the baselines' declarations allow: nothing more than METHODS 1.7 says."""
+"""What the baselines' declarations allow: nothing more than docs/evaluation.md#baselines says."""
 
 import pytest
 
 from common.config import make_config
 from common.errors import InputError
 from common.methods.local_only import as_fedlpa
-from common.methods.registry import METHODS
 
 CLASSES = tuple("abcdef")
 

@@ -10,10 +10,10 @@ from client_app.training.loop import train
 from client_app.training.optimiser import make_optimiser
 from common.config import make_config
 from common.errors import InputError
-from common.methods.fedlpa import options_of
 from common.methods.registry import get_method
 from common.models import all_features, build_network, feature_width, restore_network, travelling, with_backbone
-from common.models.pretrained import FOLDER_OF_BACKBONES, load_backbone
+from common.models.backbone_files import FOLDER_OF_BACKBONES
+from common.models.pretrained import load_backbone
 from common.run.model_files import Model, load_model, save_model
 from common.wire.records import WEIGHTS
 
@@ -89,7 +89,7 @@ def test_training_changes_what_travels_and_nothing_else(folders):
     pristine = copy.deepcopy(load_backbone(config.model).model.state_dict())
     network = build_network(config, 2)
     before = _state(network)
-    options = options_of(config).model_copy(update={"local_epochs": 2, "batch_size": 8})
+    options = config.options.model_copy(update={"local_epochs": 2, "batch_size": 8})
     torch.manual_seed(0)
     losses = train(
         network,
@@ -121,7 +121,7 @@ def test_training_changes_what_travels_and_nothing_else(folders):
 def test_pretrained_blocks_learn_slower_than_what_starts_at_random(folders):
     config = _config(folders["vit"], **{"pretrained-rate": "0.25"})
     network = build_network(config, 2)
-    optimiser = make_optimiser(network, options_of(config), 0.1)
+    optimiser = make_optimiser(network, config.options, 0.1)
     rates = {id(p): group["lr"] for group in optimiser.param_groups for p in group["params"]}
     assert len(rates) == sum(p.requires_grad for p in network.parameters())
     for name, parameter in network.named_parameters():

@@ -4,6 +4,7 @@ from scipy.stats import norm as gauss
 
 from common.privacy.accountant import epsilon, epsilon_of, privacy_sentences, spent
 from common.privacy.mechanism import add_noise, clip_update
+from common.run.record import NoiseSpent, PrivacySpent
 
 
 @pytest.mark.parametrize(("multiplier", "rounds"), [(0.1, 27), (1.0, 1), (5.0, 10), (20.0, 27)])
@@ -90,7 +91,7 @@ def test_words():
     found = {"delta": 1e-5, "rounds": 27, "covers": "weights"}
     noisy = {"clip_norm": 1.0, "noise_multiplier": 5.0, "epsilon": epsilon(5.0, 27)}
     bare = {"clip_norm": 1.0, "noise_multiplier": 0.0, "epsilon": None}
-    central, local = privacy_sentences({**found, "central": bare, "local": noisy})
+    central, local = privacy_sentences(PrivacySpent(**found, central=NoiseSpent(**bare), local=NoiseSpent(**noisy)))
     assert "no bound on epsilon" in central
     assert "epsilon 10.5 at delta 1e-05" in local
     assert privacy_sentences(None) == []

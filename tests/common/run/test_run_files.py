@@ -8,6 +8,7 @@ import pytest
 
 from common.config import make_config
 from common.errors import InputError
+from common.run.record import RoundRecord
 from common.run.run_files import RunFiles
 from server_app.method import Snapshot
 
@@ -107,28 +108,28 @@ def test_lines_are_read_back_and_one_cut_short_is_left_out(tmp_path):
     files = _claimed(tmp_path / "run")
     assert files.history() == []
     for number in (1, 2, 3):
-        files.add_round({"round": number, "loss": {"total": 0.5}})
-    assert [record["round"] for record in files.history()] == [1, 2, 3]
+        files.add_round(RoundRecord(round=number, loss={"total": 0.5}))
+    assert [record.round for record in files.history()] == [1, 2, 3]
     files.rounds.write_text(files.rounds.read_text()[:-7])
-    assert [record["round"] for record in files.history()] == [1, 2]
+    assert [record.round for record in files.history()] == [1, 2]
 
 
 def test_resuming_drops_later_lines_and_goes_on_in_a_fresh_one(tmp_path):
     files = _claimed(tmp_path / "run")
     for number in (1, 2, 3):
-        files.add_round({"round": number})
+        files.add_round(RoundRecord(round=number))
     with open(files.rounds, "a") as file:
         file.write('{"round": 4, "lo')
-    assert files.keep_rounds(2) == [{"round": 1}, {"round": 2}]
-    files.add_round({"round": 3})
-    assert [record["round"] for record in files.history()] == [1, 2, 3]
+    assert files.keep_rounds(2) == [RoundRecord(round=1), RoundRecord(round=2)]
+    files.add_round(RoundRecord(round=3))
+    assert [record.round for record in files.history()] == [1, 2, 3]
     assert files.rounds.read_text().count("\n") == 3
 
 
 def test_a_record_with_nan_is_refused(tmp_path):
     files = _claimed(tmp_path / "run")
-    with pytest.raises(ValueError, match="JSON"):
-        files.add_round({"round": 1, "loss": float("nan")})
+    with pytest.raises(ValueError, match="finite"):
+        files.add_round(RoundRecord(round=1, loss={"total": float("nan")}))
     assert files.history() == []
 
 
@@ -159,6 +160,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from server_app.method import Snapshot
+from common.run.record import RoundRecord
 from common.run.run_files import RunFiles
 
 files = RunFiles(Path(sys.argv[1]))
@@ -166,7 +168,7 @@ done = files.read_checkpoint()[0] if files.checkpoint.exists() else 0
 files.keep_rounds(done)
 print("ready", flush=True)
 for number in range(done + 1, 10**6):
-    files.add_round({"round": number})
+    files.add_round(RoundRecord(round=number))
     snapshot = Snapshot({"w": np.full(500_000, number), "v": np.full((3, 7), -number)}, {"number": number})
     print("begins", number, flush=True)
     files.write_checkpoint(number, snapshot)
@@ -187,10 +189,10 @@ def test_a_server_killed_while_it_writes_leaves_a_whole_checkpoint(tmp_path):
         assert (snapshot.arrays["w"] == done).all()
         assert (snapshot.arrays["v"] == -done).all()
         midway += told[-1].startswith("begins")
-        assert [record["round"] for record in files.history()][:done] == list(range(1, done + 1))
+        assert [record.round for record in files.history()][:done] == list(range(1, done + 1))
     assert midway, "no kill hit a checkpoint being written"
     files.keep_rounds(done)
-    assert [record["round"] for record in files.history()] == list(range(1, done + 1))
+    assert [record.round for record in files.history()] == list(range(1, done + 1))
     assert not list(files.folder.glob(".*.part")), "what the killed processes left fills the disk"
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from common.data.read import read_dataset
-from common.data.write import read_truth
+from common.data.truth import read_truth
 from common.run.predictions import write_predictions
 from fedlpa.benchmark import transfer
 from fedlpa.predict import Predictions

@@ -18,8 +18,9 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import confusion_matrix
 
 from common.data.dataset import Dataset
+from common.data.parquet import write_dataset
 from common.data.read import read_dataset
-from common.data.write import write_dataset, write_truth
+from common.data.truth import write_truth
 from common.errors import InputError
 from fedlpa.report import samples
 from fedlpa.report.build import build_report

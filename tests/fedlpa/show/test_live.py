@@ -1,7 +1,6 @@
 """The live view on a terminal and in a log file."""
 
 import io
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from common.run.record import RoundRecord, read_rounds
 from fedlpa.show.live import LiveView, absences, plain_line, table
 
 SCORES = {
@@ -18,8 +18,8 @@ SCORES = {
 }
 
 
-def record(index: int, **changes: Any) -> dict[str, Any]:
-    return {
+def record(index: int, **changes: Any) -> RoundRecord:
+    given = {
         "round": index,
         "rounds": 27,
         "phase": "refinement",
@@ -33,6 +33,7 @@ def record(index: int, **changes: Any) -> dict[str, Any]:
         "health": {},
         **changes,
     }
+    return RoundRecord.model_validate(given)
 
 
 FAILED = {
@@ -48,7 +49,7 @@ def terminal(width: int) -> Console:
     return Console(file=io.StringIO(), force_terminal=True, width=width, height=50, color_system=None, _environ={})
 
 
-def on_terminal(records: list[dict[str, Any]], width: int = 130) -> str:
+def on_terminal(records: list[RoundRecord], width: int = 130) -> str:
     """What stands on the terminal at the end, without control sequences."""
     console = terminal(width)
     with LiveView(console=console) as view:
@@ -196,7 +197,7 @@ def test_graph_scores_get_columns_of_their_own() -> None:
 
 
 def test_a_record_with_nothing_in_it_is_shown() -> None:
-    bare = {"round": 1, "rounds": 2, "phase": None, "loss": {}, "scores": {"global": None}}
+    bare = RoundRecord.model_validate({"round": 1, "rounds": 2, "phase": None, "loss": {}, "scores": {"global": None}})
     assert plain_line(bare) == "round 1/2"
     assert absences(bare) == []
     assert "Round 1 of 2" in on_terminal([bare])
@@ -204,9 +205,9 @@ def test_a_record_with_nothing_in_it_is_shown() -> None:
 
 def test_it_can_follow_the_lines_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "rounds.jsonl"
-    path.write_text("".join(json.dumps(record(index)) + "\n" for index in (1, 2)))
+    path.write_text("".join(record(index).to_line() for index in (1, 2)))
     stream = io.StringIO()
     with LiveView(stream) as view:
-        for line in path.read_text().splitlines():
-            view.on_round(json.loads(line))
+        for each in read_rounds(path):
+            view.on_round(each)
     assert [line.split(" ")[1] for line in stream.getvalue().splitlines()] == ["1/27", "2/27"]

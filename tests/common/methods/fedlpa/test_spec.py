@@ -2,7 +2,7 @@ import pytest
 
 from common.config import make_config
 from common.methods.fedlpa import head_rounds_of, plan
-from common.methods.registry import METHODS, round_contract, updates_sent
+from common.methods.registry import round_contract, updates_sent
 
 
 def _config(**settings):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from client_app.training.views import make_view
+from common.data.kind_registry import sample_kind
 
 SAMPLES = {
     "grey images": ("images", torch.rand(6, 1, 8, 8)),
@@ -14,12 +14,12 @@ SAMPLES = {
 def test_a_view_keeps_shape_and_dtype_and_repeats_with_the_seed(name):
     kind, x = SAMPLES[name]
     before = x.clone()
-    view = make_view(kind, 0.6)
+    view = sample_kind(kind).make_view(0.6)
     torch.manual_seed(1)
     first = view(x)
     second = view(x)
     torch.manual_seed(1)
-    again = make_view(kind, 0.6)(x)
+    again = sample_kind(kind).make_view(0.6)(x)
     assert first.shape == x.shape
     assert first.dtype == x.dtype
     assert torch.equal(first, again)
@@ -31,13 +31,13 @@ def test_a_view_keeps_shape_and_dtype_and_repeats_with_the_seed(name):
 @pytest.mark.parametrize("name", SAMPLES)
 def test_strength_zero_changes_nothing(name):
     kind, x = SAMPLES[name]
-    assert torch.equal(make_view(kind, 0.0, flip=True)(x), x)
+    assert torch.equal(sample_kind(kind).make_view(0.0, flip=True)(x), x)
 
 
 def test_vectors_lose_a_share_of_their_entries_in_proportion_to_the_strength():
     torch.manual_seed(0)
     x = torch.full((200, 100), 1000.0)
-    dropped = [float((make_view("vectors", s)(x).abs() < 10).float().mean()) for s in (0.3, 0.6, 3.0)]
+    dropped = [float((sample_kind("vectors").make_view(s)(x).abs() < 10).float().mean()) for s in (0.3, 0.6, 3.0)]
     assert dropped == pytest.approx([0.1, 0.2, 0.9], abs=0.01)
 
 
@@ -45,7 +45,7 @@ def test_every_image_moves_in_its_own_way_and_mirrors_only_where_asked():
     torch.manual_seed(0)
     x = torch.zeros(64, 1, 16, 16)
     x[:, :, :, :4] = 1
-    plain, flipped = make_view("images", 0.3)(x), make_view("images", 0.3, flip=True)(x)
+    plain, flipped = sample_kind("images").make_view(0.3)(x), sample_kind("images").make_view(0.3, flip=True)(x)
     assert (plain - plain[0]).abs().amax(dim=(1, 2, 3))[1:].min() > 0.1
 
     def mirrored(view):

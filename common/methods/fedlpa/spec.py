@@ -1,35 +1,27 @@
-"""What both sides must agree on for FedLPA (METHODS 1): options, rounds, and what may leave a site."""
+"""What both sides must agree on for FedLPA (docs/method.md): options, rounds, and what may leave a site."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from common.data.kind_registry import is_standardised
+from common.methods.discovery_common import COMMON_METRICS, catalogue_record, truth_records, weights_record
+from common.methods.fedlpa.statistics_record import statistics_record
+from common.methods.method_spec import MethodSpec
 from common.methods.option_groups import AlignmentOptions, DiscoveryOptions, PhaseOptions, TrainingOptions
 from common.methods.plan import RoundPlan, plan_round
-from common.wire.contract import Contract
-from common.wire.records import (
-    CATALOGUE,
-    COMMON_METRICS,
-    STATISTICS,
-    TRUTH,
-    WEIGHTS,
-    catalogue_specs,
-    statistics_specs,
-    truth_specs,
-    weight_specs,
-)
-
-if TYPE_CHECKING:
-    from common.config import RunConfig
-
+from common.place import Place
+from common.settings import RunConfig
+from common.wire.contract import Contract, Record
 
 ROUNDS = 30
 """As many that train as the other methods have by default, and those of the category head."""
+CURVE = "curve"
+"""The federation's calibration curve, a value of the server's message once there is one."""
 
 
 class FedLPAOptions(TrainingOptions, PhaseOptions, DiscoveryOptions, AlignmentOptions):
-    """Settings of FedLPA; the defaults are the recipe of METHODS 1.8, the paper's forms are switches."""
+    """Settings of FedLPA; the paper's forms are switches (docs/method.md#recipe)."""
 
     rediscover_every: int = Field(5, ge=1, description="R: rounds between discoveries")
     share_categories: bool = Field(
@@ -56,31 +48,25 @@ class FedLPAOptions(TrainingOptions, PhaseOptions, DiscoveryOptions, AlignmentOp
     )
 
 
-def options_of(config: "RunConfig") -> FedLPAOptions:
-    """The method's own options of a FedLPA configuration."""
-    assert isinstance(config.options, FedLPAOptions)
-    return config.options
-
-
-def head_rounds_of(config: "RunConfig") -> int:
+def head_rounds_of(config: RunConfig[FedLPAOptions]) -> int:
     """Rounds that train the category head.
 
     None where there is no catalogue, where statistics give the head, or where every site has a centre of its own.
     """
-    options = options_of(config)
+    options = config.options
     if not options.share_categories or options.category_statistics or options.centre == "site":
         return 0
     return min(options.head_rounds, config.rounds // 6)
 
 
-def plan(config: "RunConfig", number: int) -> RoundPlan:
+def plan(config: RunConfig[FedLPAOptions], number: int) -> RoundPlan:
     """Preparation (vectors only), warm-up, discovery and refinement, closing, head."""
-    options = options_of(config)
+    options = config.options
     closing = config.rounds - head_rounds_of(config)
     found = plan_round(
         number,
         closing,
-        prepare=config.kind == "vectors",
+        prepare=is_standardised(config.kind),
         warmup_rounds=options.warmup_rounds,
         rediscover_every=options.rediscover_every,
         learning_rate=options.learning_rate,
@@ -90,18 +76,29 @@ def plan(config: "RunConfig", number: int) -> RoundPlan:
     return replace(found, rounds=config.rounds, phase="head" if head else found.phase)
 
 
-def contract(config: "RunConfig") -> Contract:
+def contract(config: RunConfig[FedLPAOptions], place: Place) -> Contract:
     """Weights always; category rows with ``share-categories``; statistics with ``category-statistics``; scalars."""
-    from common.models import feature_width
+    options = config.options
+    records: list[Record] = [weights_record(config, len(config.seen_classes)), *truth_records(config, place)]
+    if options.share_categories:
+        records.append(catalogue_record(config, switch="share-categories=false"))
+        if options.category_statistics:
+            records.append(statistics_record(config))
+    return Contract(tuple(records), COMMON_METRICS)
 
-    optional = truth_specs(config)
-    if options_of(config).share_categories:
-        optional[CATALOGUE] = catalogue_specs(feature_width(config), len(config.seen_classes))
-        if options_of(config).category_statistics:
-            optional[STATISTICS] = statistics_specs(feature_width(config))
-    return Contract(
-        required={WEIGHTS: weight_specs(config, len(config.seen_classes))},
-        optional=optional,
-        metrics=COMMON_METRICS,
-        at_delivery=(TRUTH,),
-    )
+
+FEDLPA = MethodSpec(
+    name="fedlpa",
+    summary="FedLPA: local category discovery with Infomap and local prior alignment; K unknown",
+    options=FedLPAOptions,
+    plan=plan,
+    contract=contract,
+    defaults={"rounds": ROUNDS},
+)
+CENTRALISED = replace(
+    FEDLPA,
+    name="centralised",
+    summary="baseline: FedLPA with all data in one place, the upper bound; simulation only",
+    pooled=True,
+)
+SPECS = (FEDLPA, CENTRALISED)

@@ -10,8 +10,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from common.data.dataset import Dataset
 from common.data.labels import label_name
+from common.data.parquet import write_dataset
 from common.data.read import read_dataset
-from common.data.write import read_truth, write_dataset, write_truth
 from common.errors import InputError
 
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
@@ -85,26 +85,3 @@ def test_no_samples_give_no_rows(tmp_path):
         assert pq.read_table(tmp_path / "x.parquet").num_rows == 0
         with pytest.raises(InputError, match=r"x.parquet holds no rows"):
             read_dataset(str(tmp_path / "x.parquet"))
-
-
-def test_truth(tmp_path):
-    path = tmp_path / "truth.parquet"
-    write_truth(["a", "b", "c"], ["x", None, "y"], ["site-0", "site-1", "site-0"], path)
-    assert read_truth(path) == {"a": "x", "c": "y"}
-    frame = pd.read_parquet(path)
-    assert list(frame.columns) == ["id", "label", "site"]
-    assert frame["site"].tolist() == ["site-0", "site-1", "site-0"]
-    write_truth(["a"], ["x"], None, path)
-    assert pq.read_schema(path).names == ["id", "label"]
-
-
-def test_bad_truth(tmp_path):
-    path = tmp_path / "truth.parquet"
-    with pytest.raises(InputError, match=r"truth.parquet does not exist; give"):
-        read_truth(path)
-    path.write_text("junk")
-    with pytest.raises(InputError, match=r"truth.parquet cannot be read as Parquet; write"):
-        read_truth(path)
-    pq.write_table(pa.table({"id": ["a"]}), path)
-    with pytest.raises(InputError, match=r"truth.parquet has no column 'label'; a truth file holds id and label"):
-        read_truth(path)

@@ -1,10 +1,9 @@
-"""Decoding image files into one array of pixels."""
+"""Decoding image files into a data set of pixels."""
 
 import io
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,22 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from common.data.dataset import Dataset
+from common.data.options import ReadOptions
 from common.errors import InputError
 
 if TYPE_CHECKING:
     from PIL import Image
 
+KIND = "images"
+"""The name of this kind of data."""
+
 _BLOCK = 64  # images a task: enough to hide what handing over a task costs
 _SMALL = 16_384  # mean bytes of an encoded image
-
-
-@dataclass(frozen=True, eq=False)
-class Decoded:
-    """Pixels uint8 ``[m, channels, height, width]``, which of the n inputs they are, and who was left out."""
-
-    x: NDArray[np.uint8]
-    kept: NDArray[np.int64]
-    skipped: tuple[str, ...]
 
 
 class _BadImageError(Exception):
@@ -37,23 +32,23 @@ class _BadImageError(Exception):
 def decode_images(
     encoded: Sequence[bytes | Path | None],
     where: Sequence[str],
-    *,
+    labels: Sequence[str | None],
+    ids: Sequence[str],
     source: str,
-    image_size: int | None,
-    skip_bad: bool,
-) -> Decoded:
-    """Decode n image files, given as their content or path; ``where[i]`` names the i-th in messages.
+    options: ReadOptions,
+) -> Dataset:
+    """The data set of n image files, given as their content or path; ``where[i]`` names the i-th in messages.
 
     All grey: one channel; otherwise all RGB. With ``image_size`` every image is resized to that square
     (bilinear, antialiased), without it all must have one size. Raises InputError otherwise, and for an
-    image that does not decode unless ``skip_bad``.
+    image that does not decode unless ``skip_bad_images``.
     """
     pixels: list[NDArray[np.uint8]] = []
     kept: list[int] = []
     skipped: list[str] = []
-    for i, image in enumerate(_decode_all(encoded, image_size)):
+    for i, image in enumerate(_decode_all(encoded, options.image_size)):
         if isinstance(image, str):
-            if not skip_bad:
+            if not options.skip_bad_images:
                 raise InputError(
                     f"{source}: {where[i]}: {image}; replace or remove it, or leave such images out "
                     "with --set skip-bad-images=true."
@@ -69,7 +64,14 @@ def decode_images(
         kept.append(i)
     if not pixels:
         raise InputError(f"{source}: none of the {len(where)} images can be read; replace the files.")
-    return Decoded(_stack(pixels), np.asarray(kept, dtype=np.int64), tuple(skipped))
+    return Dataset(
+        kind=KIND,
+        x=_stack(pixels),
+        labels=tuple(labels[i] for i in kept),
+        ids=tuple(ids[i] for i in kept),
+        source=source,
+        skipped=tuple(skipped),
+    )
 
 
 def resize_images(x: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -1,0 +1,52 @@
+"""The checkpoint of a run: everything its server needs to go on after a round, in one atomic file."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import InputError
+from common.files import write_atomically
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A method's whole state at the server: named arrays and JSON values."""
+
+    arrays: dict[str, NDArray[Any]]
+    values: dict[str, Any]
+
+    def part(self, prefix: str) -> dict[str, NDArray[Any]]:
+        """The arrays whose names start with ``prefix``, without it."""
+        return {name.removeprefix(prefix): value for name, value in self.arrays.items() if name.startswith(prefix)}
+
+
+def write_checkpoint(path: Path, number: int, snapshot: Snapshot) -> None:
+    """Everything needed to go on after round ``number``."""
+    from safetensors.numpy import save_file
+
+    header = json.dumps({"schema": SCHEMA, "round": number, "values": snapshot.values})
+    arrays = {name: np.ascontiguousarray(array) for name, array in snapshot.arrays.items()}
+    write_atomically(path, lambda temporary: save_file(arrays, temporary, {"fedlpa": header}))
+
+
+def read_checkpoint(path: Path) -> tuple[int, Snapshot]:
+    """The last complete round and the state after it.
+
+    Raises:
+        InputError: the checkpoint is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = json.loads((file.metadata() or {})["fedlpa"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return int(header["round"]), Snapshot(arrays, header["values"])
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} cannot be read ({error}); restore it or start again with --overwrite.") from None
