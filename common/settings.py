@@ -8,9 +8,9 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+from typing import Annotated, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SerializeAsAny, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
 from common.data.kind_registry import find_kind
@@ -165,7 +165,7 @@ class RunConfig(SiteOptions, Generic[O_co]):
     def _known_kind(cls, value: str) -> str:
         return find_kind(value).name if value else value
 
-    def flat(self) -> dict[str, Any]:
+    def flat(self) -> dict[str, JsonValue]:
         """All settings under flat kebab-case keys, as JSON values: what ``config.json`` holds."""
         own = self.model_dump(by_alias=True, mode="json")
         return {**own, **self.options.model_dump(by_alias=True, mode="json")}
