@@ -14,11 +14,11 @@ from common.config import make_config
 from common.errors import InputError
 from common.files import read_object
 from common.run.metrics import RunMetrics
+from common.settings import CONDUCT
 from fedlpa.flower.processes import last_words
 
 LONGEST = 6 * 3600.0
 """Seconds after which a cell is ended and counted as failed."""
-OF_THE_PLACE = {"out", "tensorboard", "device", "threads"}
 
 Setting = bool | int | float | str | Sequence[str]
 Settings = Mapping[str, Setting]
@@ -117,7 +117,7 @@ def _same_settings(cell: Cell, folder: Path) -> bool:
     except InputError:
         return False
     wanted = json.loads(make_config({**cell.settings, "out": ""}).to_json())
-    telling = wanted.keys() & written.keys() - OF_THE_PLACE
+    telling = wanted.keys() & written.keys() - CONDUCT
     return bool(written) and all(wanted[key] in ("", []) or wanted[key] == written[key] for key in telling)
 
 
