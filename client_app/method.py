@@ -13,10 +13,10 @@ from client_app.site_data import SiteData, load_samples
 from client_app.state import PrivateState
 from common.methods.plan import RoundPlan
 from common.settings import AnyConfig, O, O_co, RunConfig
+from common.wire.records import Metrics
 
 Arrays = Mapping[str, NDArray[np.generic]]
 Records = Mapping[str, Arrays]
-Metrics = Mapping[str, float | int | list[float]]
 
 
 @dataclass(frozen=True)

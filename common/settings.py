@@ -8,9 +8,9 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+from typing import Annotated, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SerializeAsAny, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
 from common.data.kind_registry import find_kind
@@ -59,6 +59,15 @@ class SiteOptions(Options):
         "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto: CUDA where there is one"
     )
     threads: Annotated[int, SITE] = Field(1, ge=1, le=256, description="CPU threads of a client")
+
+
+CONDUCT = frozenset(
+    {
+        *("out", "tensorboard", "device", "threads"),
+        *("min-clients", "round-timeout", "grace-period", "quorum-timeout"),
+    }
+)
+"""Keys that say where and how patiently a run is conducted, not what it is: with others it is the same run."""
 
 
 class RunConfig(SiteOptions, Generic[O_co]):
@@ -156,7 +165,7 @@ class RunConfig(SiteOptions, Generic[O_co]):
     def _known_kind(cls, value: str) -> str:
         return find_kind(value).name if value else value
 
-    def flat(self) -> dict[str, Any]:
+    def flat(self) -> dict[str, JsonValue]:
         """All settings under flat kebab-case keys, as JSON values: what ``config.json`` holds."""
         own = self.model_dump(by_alias=True, mode="json")
         return {**own, **self.options.model_dump(by_alias=True, mode="json")}

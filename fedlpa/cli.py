@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from common.methods.registry import all_methods
-from fedlpa.federation import commands as federation_commands
-from fedlpa.site import commands as site_commands
+from fedlpa.federation import federation_commands
+from fedlpa.site import site_commands
 
 app = typer.Typer(
     name="fedlpa",

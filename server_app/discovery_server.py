@@ -30,7 +30,7 @@ class DiscoveryServer(AveragingServer[O]):
         if TRUTH in reply.records:
             self._counts[reply.site] = reply.records[TRUTH]["counts"]
         if "concepts" in reply.metrics:
-            self._concepts[reply.site] = int(reply.metrics["concepts"])
+            self._concepts[reply.site] = int(reply.scalar("concepts"))
 
     def close(self, plan: RoundPlan) -> Outcome:
         """Local scores only: concepts of different sites have nothing to do with each other."""

@@ -49,7 +49,7 @@ class GraphServer(AveragingServer[G]):
         if TRUTH in reply.records:
             self._counts[reply.site] = reply.records[TRUTH]
         if "validation-accuracy" in reply.metrics:
-            self._validation[reply.site] = (float(reply.metrics["validation-accuracy"]), reply.samples)
+            self._validation[reply.site] = (reply.scalar("validation-accuracy"), reply.samples)
 
     def close(self, plan: RoundPlan) -> Outcome:
         """Scores of the incoming models."""

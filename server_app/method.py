@@ -15,6 +15,7 @@ from common.run.model_files import Model
 from common.run.record import RoundRecord, Scores
 from common.run.run_files import RunFiles
 from common.settings import O, RunConfig
+from common.wire.records import Metrics, scalar
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -34,12 +35,16 @@ class Reply:
 
     site: str
     records: Mapping[str, Arrays]
-    metrics: Mapping[str, Any]
+    metrics: Metrics
 
     @property
     def samples(self) -> int:
         """Samples behind the reply."""
-        return int(self.metrics["samples"])
+        return int(self.scalar("samples"))
+
+    def scalar(self, name: str) -> float:
+        """A metric of the reply; 0 where it is not reported."""
+        return scalar(self.metrics, name)
 
 
 @dataclass(frozen=True)

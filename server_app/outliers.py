@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.wire.records import WEIGHTS
+from common.wire.records import WEIGHTS, Metrics
 from server_app.method import Reply
 
 FEWEST = 3
@@ -51,7 +51,7 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._metrics: dict[str, Mapping[str, Any]] = {}
+        self._metrics: dict[str, Metrics] = {}
         shutil.rmtree(folder, ignore_errors=True)
 
     def add(self, reply: Reply) -> None:

@@ -19,6 +19,7 @@ from common.run.run_files import RunFiles
 from common.settings import AnyConfig
 from common.wire.contract import Contract, sits_out, violations
 from common.wire.messages import DELIVER, Instruction, content_bytes, read_arrays, read_metrics, server_content
+from common.wire.records import scalar
 from server_app.aggregate.noisy import clip_reply
 from server_app.asking import Exchange
 from server_app.attendance import Attendance, Say
@@ -215,7 +216,7 @@ class Rounds:
             tally.refused.append(Absence(site=self.attendance.name(node), reason="; ".join(found[:3])))
             return
         if "site" in metrics:
-            self.attendance.introduce(node, int(metrics["site"]))
+            self.attendance.introduce(node, int(scalar(metrics, "site")))
         site = self.attendance.name(node)
         if sits_out(message.content):
             tally.sat_out.append(site)

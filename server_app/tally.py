@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from common.methods.plan import RoundPlan
 from common.privacy.accountant import privacy_reached
 from common.run.record import Absence, Categories, Clients, Outlier, RoundRecord, RoundSeconds, Traffic
 from common.settings import AnyConfig
 from common.wire.contract import ScalarSpec
+from common.wire.records import Metrics, scalar
 from server_app.method import Outcome
 
 
@@ -17,7 +17,7 @@ class Tally:
     """Counted while the replies come in."""
 
     asked: int = 0
-    answered: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    answered: dict[str, Metrics] = field(default_factory=dict)
     """Metrics of every site whose reply counts."""
     sat_out: list[str] = field(default_factory=list)
     failed: list[Absence] = field(default_factory=list)
@@ -29,7 +29,7 @@ class Tally:
 
     def mean(self, metric: str) -> float | None:
         """Mean over the sites that reported ``metric``, weighted by their samples."""
-        known = [(m[metric], m["samples"]) for _, m in sorted(self.answered.items()) if metric in m]
+        known = [(scalar(m, metric), scalar(m, "samples")) for _, m in sorted(self.answered.items()) if metric in m]
         weight = sum(n for _, n in known)
         return sum(value * n for value, n in known) / weight if weight else None
 
@@ -44,7 +44,7 @@ class Tally:
 
     def total(self, metric: str) -> float:
         """Sum over sites."""
-        return float(sum(m.get(metric, 0.0) for m in self.answered.values()))
+        return float(sum(scalar(m, metric) for m in self.answered.values()))
 
     def reasons(self) -> str:
         """Why sites are missing, in one line."""

@@ -13,6 +13,7 @@ from common.config import from_json
 from common.place import Deployment, Place, Simulation
 from common.settings import AnyConfig
 from common.wire.contract import METRICS
+from common.wire.records import Metrics
 
 RUN = "run"
 """Name of the config record that every message of the server carries."""
@@ -50,7 +51,7 @@ def server_content(instruction: Instruction, records: Mapping[str, Arrays]) -> R
     return RecordDict({RUN: ConfigRecord(run), **_array_records(records)})
 
 
-def client_content(records: Mapping[str, Arrays], metrics: Mapping[str, Any]) -> RecordDict:
+def client_content(records: Mapping[str, Arrays], metrics: Metrics) -> RecordDict:
     """The content of a reply."""
     return RecordDict({**_array_records(records), METRICS: MetricRecord(dict(metrics))})
 
@@ -79,10 +80,10 @@ def read_arrays(content: RecordDict) -> dict[str, dict[str, NDArray[Any]]]:
     }
 
 
-def read_metrics(content: RecordDict) -> dict[str, Any]:
+def read_metrics(content: RecordDict) -> Metrics:
     """The metrics of a reply."""
     record = content.metric_records.get(METRICS)
-    return dict(record) if record is not None else {}
+    return {} if record is None else dict(record)
 
 
 def content_bytes(content: RecordDict) -> int:

@@ -1,6 +1,11 @@
-"""Names of the records that shared machinery knows, and the ranges of scalars."""
+"""Names of the records that shared machinery knows, the ranges of scalars, and what scalars are in the code."""
+
+from collections.abc import Mapping
 
 from common.wire.contract import ScalarSpec
+
+Metrics = Mapping[str, float | list[int] | list[float]]
+"""Scalars, or short lists of them, by name."""
 
 WEIGHTS = "weights"
 """Trainable tensors and buffers, by their names in the network: what is averaged, clipped and noised."""
@@ -16,3 +21,10 @@ UNIT = ScalarSpec(0.0, 1.0)
 LOSS = ScalarSpec(-1e4, 1e4, group="loss")
 COUNT = ScalarSpec(0, MOST, whole=True)
 SECONDS = ScalarSpec(0, 1e7)
+
+
+def scalar(metrics: Metrics, name: str) -> float:
+    """A metric that is no list, which the contract has checked; 0 where it is not reported."""
+    value = metrics.get(name, 0)
+    assert not isinstance(value, list)
+    return value

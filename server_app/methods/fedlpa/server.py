@@ -66,7 +66,7 @@ class FedLPAServer(DiscoveryServer[FedLPAOptions]):
         super().fold(plan, reply)
         if "calibration-curve" in reply.metrics:
             curve = np.asarray(reply.metrics["calibration-curve"], dtype=np.float64)
-            self._curves[reply.site] = (curve, int(reply.metrics.get("calibration-labels", 0)))
+            self._curves[reply.site] = (curve, int(reply.scalar("calibration-labels")))
         if CATALOGUE in reply.records:
             self._rows[reply.site] = reply.records[CATALOGUE]
         if STATISTICS in reply.records:

@@ -38,7 +38,7 @@ with mock.patch.object(program, "flower_supernode"), mock.patch(monitor):
     main()
     program.flower_supernode.assert_called_once()
 """
-START = "import fedlpa.site.commands, fedlpa.site.start, fedlpa.site.check, fedlpa.site.approval"
+START = "import fedlpa.site.site_commands, fedlpa.site.start, fedlpa.site.check, fedlpa.site.approval"
 TELL = """
 import json, sys
 packages = ("client_app", "common", "fedlpa", "server_app")

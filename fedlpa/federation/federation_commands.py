@@ -82,7 +82,7 @@ def renew(
 @server_app.command("start", epilog="Example: fedlpa server start --config fl/server/server.toml")
 def start_server(config: Annotated[Path, typer.Option(help="server.toml")]) -> None:
     """Run the server until it is stopped; it is started again when it dies."""
-    from fedlpa.federation.server import serve
+    from fedlpa.federation.serve import serve
     from fedlpa.federation.server_config import load_server_config
     from fedlpa.flower.supervisor import print_line
 
