@@ -4,8 +4,9 @@
     python benchmarks/sameness.py run --out after.json       # on the changed code
     python benchmarks/sameness.py compare before.json after.json
 
-A run's hashes are those of every tensor of its model, of ``rounds.jsonl`` without seconds, and of ``metrics.json``
-without seconds. They are comparable on one machine with one set of packages only. ``--fedlpa`` names the command of
+A run is known by a hash of every tensor of its model, its ``rounds.jsonl`` without seconds, and a hash of its
+``metrics.json`` without seconds and of every site's predictions. They are comparable on one machine with one set of
+packages only. ``--fedlpa`` names the command of
 another checkout, ``--only`` some of the runs.
 """
 
@@ -106,9 +107,19 @@ def compare_files(before: Path, after: Path) -> int:
         ]
         differs += bool(parts)
         print(f"{name}: {'same' if not parts else 'differs in ' + ', '.join(parts)}")
+        for place in differences(old[name].get("rounds"), new[name].get("rounds"), "rounds"):
+            print(f"  {place}")
     for name in sorted(old.keys() ^ new.keys()):
         print(f"{name}: in one file only")
     return min(1, differs)
+
+
+def differences(old: Any, new: Any, place: str) -> list[str]:
+    """Where two JSON values differ, and how."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = sorted(old.keys() | new.keys())
+        return [found for key in keys for found in differences(old.get(key), new.get(key), f"{place}/{key}")]
+    return [] if old == new else [f"{place}: {old} -> {new}"]
 
 
 def hashes(run: Path) -> dict[str, Any]:
@@ -123,7 +134,7 @@ def hashes(run: Path) -> dict[str, Any]:
             name: hashlib.sha256(array.tobytes()).hexdigest()[:16]
             for name, array in load_file(run / "model" / "weights.safetensors").items()
         },
-        "rounds": [hash_of(without_seconds(record)) for record in rounds],
+        "rounds": {str(record["round"]): without_seconds(record) for record in rounds},
         "metrics": hash_of(without_seconds({**metrics, "data": Path(metrics["data"]).name})),
         "predictions": [hash_of(read_predictions(path)) for path in predictions],
         "final": metrics["final"],

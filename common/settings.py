@@ -61,6 +61,15 @@ class SiteOptions(Options):
     threads: Annotated[int, SITE] = Field(1, ge=1, le=256, description="CPU threads of a client")
 
 
+CONDUCT = frozenset(
+    {
+        *("out", "tensorboard", "device", "threads"),
+        *("min-clients", "round-timeout", "grace-period", "quorum-timeout"),
+    }
+)
+"""Keys that say where and how patiently a run is conducted, not what it is: with others it is the same run."""
+
+
 class RunConfig(SiteOptions, Generic[O_co]):
     """The configuration of a run. ``options`` holds the method's own part; files and flags are flat."""
 
@@ -197,6 +206,11 @@ def build_config(options: type[O], values: Mapping[str, object]) -> RunConfig[O]
         return RunConfig[O].model_validate({**shared, "options": made})
     except ValidationError as error:
         raise InputError(_invalid_value(error, values)) from None
+
+
+def is_site_setting(key: str) -> bool:
+    """Whether ``key`` is a site's own."""
+    return key in {kebab(name) for name in SiteOptions.model_fields}
 
 
 def settings_of(options: type[Options]) -> Iterator[tuple[str, FieldInfo, Owner]]:

@@ -40,13 +40,14 @@ def small_federation(tmp_path: Path) -> "Callable[..., tuple[AnyConfig, RunFiles
     """Makes a run folder with a few digits spread over three sites; returns its configuration and its files."""
     from common.config import make_config
     from common.run.run_files import RunFiles
-    from server_app.sites.lay_samples import prepare_simulation
+    from server_app.methods import server_method
 
     def prepare(folder: str = "run", overwrite: bool = False, **settings: object) -> "tuple[AnyConfig, RunFiles]":
         given = {"rows": 120, "clients": 3, "alpha": 50, "rounds": 5, "threads": 1, "tensorboard": False}
         given |= {name.replace("_", "-"): value for name, value in settings.items()}
         files = RunFiles(tmp_path / folder)
-        return prepare_simulation(make_config(given), files, overwrite=overwrite), files
+        config = make_config(given)
+        return server_method(config).lay_out(config, files, overwrite), files
 
     return prepare
 

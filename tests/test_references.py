@@ -95,10 +95,10 @@ def test_commands_and_settings_exist(page: Path) -> None:
     import typer
 
     from common.config import describe_settings
-    from common.methods.registry import METHODS
+    from common.methods.registry import all_methods
     from fedlpa.cli import app
 
-    settings = {key for method in METHODS for key, *_ in describe_settings(method)}
+    settings = {setting.key for method in all_methods() for setting in describe_settings(method)}
     for written in _commands(page):
         words, command = shlex.split(written), typer.main.get_command(app)
         while isinstance(command, click.Group):

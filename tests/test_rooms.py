@@ -1,6 +1,7 @@
 """Which room may import what, read from the source: imports inside functions and for type checkers count too."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,6 +72,26 @@ def test_the_seam_is_seen() -> None:
         assert any(is_flower_internal(name) for name in imported(source)), source
     allowed = "from flwr.app import Message\nfrom flwr.server.strategy.aggregate import aggregate_krum"
     assert not any(is_flower_internal(name) for name in imported(allowed))
+
+
+def test_the_page_on_flower_names_the_internals_that_are_used() -> None:
+    """The list of what has to be looked at on the day of a move."""
+    page = (ROOT / "docs" / "decisions" / "flower-1.39.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w/]+\.py)` \| (.*?) \|", page, re.MULTILINE)
+    listed = {(f"{FLOWER_ROOM}{file}", name) for file, names in rows for name in re.findall(r"`([\w.]+)`", names)}
+    used = {
+        (path, name)
+        for path, source in modules()
+        if path.startswith(FLOWER_ROOM)
+        for name in imported(source)
+        if is_flower_internal(name)
+    }
+    uses = {
+        (file, name): {use for use in used if use[0] == file and f"{use[1]}.".startswith(f"{name}.")}
+        for file, name in listed
+    }
+    assert set().union(*uses.values()) == used
+    assert all(uses.values())
 
 
 def test_what_runs_at_a_site_imports_only_what_a_site_has_pinned() -> None:

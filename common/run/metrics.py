@@ -1,13 +1,10 @@
 """``metrics.json``: what a whole run came to, in the form that other people's scripts read."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
-from common.errors import InputError
-from common.files import read_object
 from common.run.record import Categories, Part, PrivacySpent, Score, Scores
 
 
@@ -41,22 +38,27 @@ class DiscoveryFinal(Scopes, Final):
     categories: Categories = Categories()
 
 
-class GraphFinal(Final):
-    """Final accuracies of a graph method: by column, and the same by model, by site and by class."""
+class Columns(Part):
+    """Accuracies of a graph method: on validation nodes, which choose, and on the others, which judge."""
 
-    left_out = frozenset({"by_model", "by_site", "by_class"})
     validation: Score = None
     seen: Score = None
     unseen_node: Score = None
     missing_class: Score = None
     new_client: Score = None
-    by_model: Mapping[str, Mapping[str, Score]] | None = None
-    by_site: Mapping[str, Mapping[str, Score]] | None = None
-    by_class: Mapping[str, Mapping[str, Score]] | None = None
+
+
+class GraphFinal(Columns, Final):
+    """Final accuracies of a graph method, and the same by model, by site and by class."""
+
+    left_out = frozenset({"by_model", "by_site", "by_class"})
+    by_model: Mapping[str, Columns] | None = None
+    by_site: Mapping[str, Columns] | None = None
+    by_class: Mapping[str, Columns] | None = None
     categories: Categories = Categories()
 
 
-def _kind_of_final(given: Any) -> str:
+def _kind_of_final(given: object) -> str:
     graph = isinstance(given, GraphFinal) or (isinstance(given, Mapping) and "seen" in given)
     return "graph" if graph else "discovery"
 
@@ -100,22 +102,6 @@ class RunMetrics(Part):
     @property
     def scores(self) -> Scores:
         """The final scores as a round's record has them."""
-        left_out = {"categories", "by_site", "by_class", "by_model"}
+        left_out = {"concepts", "categories", "by_site", "by_class", "by_model"}
         found: Scores = self.final.model_dump(mode="json", by_alias=True, exclude=left_out)
         return found
-
-
-def read_metrics(path: Path) -> RunMetrics | None:
-    """The metrics of a finished run; None where it has none yet.
-
-    Raises:
-        InputError: the file holds something else.
-    """
-    if not path.is_file():
-        return None
-    try:
-        return RunMetrics.model_validate(read_object(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InputError(f"{path} holds no metrics of a run ({where}: {first['msg']}); restore or remove it.") from None

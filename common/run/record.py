@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar, Self
 
 from pydantic import (
     BaseModel,
@@ -11,9 +11,13 @@ from pydantic import (
     Field,
     JsonValue,
     SerializerFunctionWrapHandler,
+    ValidationError,
     model_serializer,
     model_validator,
 )
+
+from common.errors import InputError
+from common.files import read_object
 
 Score = float | None
 """A fraction in [0, 1]; None where nothing was scored."""
@@ -33,7 +37,7 @@ class Part(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _null_is_absent(cls, given: Any) -> Any:
+    def _null_is_absent(cls, given: object) -> object:
         if isinstance(given, Mapping):
             return {key: value for key, value in given.items() if value is not None}
         return given
@@ -46,6 +50,22 @@ class Part(BaseModel):
     def to_json(self) -> dict[str, JsonValue]:
         """JSON values, in the order of the fields."""
         return self.model_dump(mode="json", by_alias=True)
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """What the file says; None where there is none.
+
+        Raises:
+            InputError: it holds something else.
+        """
+        if not path.is_file():
+            return None
+        try:
+            return cls.model_validate(read_object(path))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise InputError(f"{path} is not as expected ({where}: {first['msg']}); restore or remove it.") from None
 
 
 class Categories(Part):

@@ -11,7 +11,7 @@ from common.errors import InputError
 from common.files import write_json, write_text
 from common.run.checkpoint import read_checkpoint
 from common.run.record import RoundRecord, read_rounds
-from common.settings import AnyConfig
+from common.settings import CONDUCT, AnyConfig
 
 OWN_FILES = (
     "config.json",
@@ -124,7 +124,5 @@ def _is_passing(path: Path) -> bool:
 
 
 def _settings(config: AnyConfig) -> dict[str, Any]:
-    """What must agree for a run to be the same; what is about the place, not the run, is left out."""
-    place = {"out", "tensorboard", "device", "threads"}
-    place |= {"min-clients", "round-timeout", "grace-period", "quorum-timeout"}
-    return {key: value for key, value in config.flat().items() if key not in place}
+    """What must agree for a run to be the same."""
+    return {key: value for key, value in config.flat().items() if key not in CONDUCT}

@@ -1,14 +1,12 @@
 """Suite ``ablations``: FedLPA with one setting changed at a time, against its defaults."""
 
-from typing import Any
-
-from fedlpa.benchmark.cells import Cell, Result
+from fedlpa.benchmark.cells import Cell, Label, Result, Settings
 from fedlpa.benchmark.request import QUICK_CLIENTS, Request, cell_settings, choose_data, choose_seeds, choose_variants
 from fedlpa.benchmark.score_rows import SCORES, Column, Row, add_gains, measures_of, percent
 from fedlpa.benchmark.suite import Section, Suite
 
 DEFAULT = "default"
-VARIANTS: dict[str, dict[str, Any]] = {
+VARIANTS: dict[str, Settings] = {
     DEFAULT: {},
     "no-lpa": {"prior-weight": 0, "distillation-weight": 0},
     "uniform-prior": {"prior": "uniform"},
@@ -29,7 +27,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "unlabelled-sites-2-no-borrowing": {"unlabelled-sites": 2, "borrow-threshold": 1},
     "alpha-0.05-10-sites": {},
 }
-PLACES: dict[str, dict[str, Any]] = {"alpha-0.05-10-sites": {"alpha": 0.05, "clients": 10}}
+PLACES: dict[str, Settings] = {"alpha-0.05-10-sites": {"alpha": 0.05, "clients": 10}}
 """Sites with one class, with a handful of samples: not a setting of the method but of the place."""
 
 
@@ -44,7 +42,12 @@ def suite(request: Request) -> Suite:
         for variant in dict.fromkeys([DEFAULT, *variants]):
             for seed in seeds:
                 place = {"clients": clients, "alpha": 0.2, "seed": seed, **PLACES.get(variant, {})}
-                labels = {"data": each.name, "variant": variant, "settings": _shown(variant), "seed": seed}
+                labels: dict[str, Label] = {
+                    "data": each.name,
+                    "variant": variant,
+                    "settings": _shown(variant),
+                    "seed": seed,
+                }
                 settings = cell_settings(request, each, VARIANTS[variant], place)
                 cells.append(Cell(f"{each.name}-{variant}-s{seed}", settings, labels, each.cost))
     return Suite("ablations", cells, measures, sections, ("data",), "variant", skipped)

@@ -8,15 +8,22 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from common.config import make_config
+from common.errors import InputError
+from common.files import read_object
+from common.run.metrics import RunMetrics
+from common.settings import CONDUCT
 from fedlpa.flower.processes import last_words
 
 LONGEST = 6 * 3600.0
 """Seconds after which a cell is ended and counted as failed."""
-OF_THE_PLACE = {"out", "tensorboard", "device", "threads"}
 
+Setting = bool | int | float | str | Sequence[str]
+Settings = Mapping[str, Setting]
+Label = str | int | float
+Labels = Mapping[str, Label]
 Command = Callable[["Cell", Path, bool], list[str]]
 
 
@@ -28,8 +35,8 @@ class Cell:
     """
 
     name: str
-    settings: Mapping[str, Any]
-    labels: Mapping[str, Any]
+    settings: Settings
+    labels: Labels
     cost: float = 1.0
 
 
@@ -40,7 +47,7 @@ class Result:
     cell: Cell
     status: Literal["done", "kept", "failed"]
     folder: Path
-    metrics: dict[str, Any] | None = None
+    metrics: RunMetrics | None = None
     error: str = ""
 
 
@@ -83,18 +90,19 @@ def simulate_command(cell: Cell, folder: Path, overwrite: bool) -> list[str]:
 
 
 def _run(cell: Cell, folder: Path, command: Command) -> Result:
-    same = _same_settings(cell, folder)
-    if same and (metrics := _read_object(folder / "metrics.json")) is not None:
+    same, finished = _same_settings(cell, folder), folder / "metrics.json"
+    if same and (metrics := _metrics(finished)) is not None:
         return Result(cell, "kept", folder, metrics)
     if folder.exists() and not (folder / "config.json").exists():
         shutil.rmtree(folder)  # it died before it was a run
     log = folder.with_name(f"{folder.name}.log")
     log.parent.mkdir(parents=True, exist_ok=True)
-    overwrite = folder.exists() and not (same and not (folder / "metrics.json").exists())
+    overwrite = folder.exists() and not (same and not finished.exists())
     status = _call(command(cell, folder, overwrite), log)
-    metrics = _read_object(folder / "metrics.json")
-    if status == 0 and metrics is not None:
-        return Result(cell, "done", folder, metrics)
+    if status == 0 and finished.exists():
+        metrics = _metrics(finished)
+        judged = "" if metrics else f"it ran, but cannot be judged ({finished} holds no metrics of a run)"
+        return Result(cell, "done" if metrics else "failed", folder, metrics, judged)
     why = "it took too long" if status is None else f"exit status {status}"
     return Result(cell, "failed", folder, error=f"{why}: {last_words(log)} (see {log})")
 
@@ -104,12 +112,13 @@ def _same_settings(cell: Cell, folder: Path) -> bool:
 
     What a run finds in its data, and settings that it did not know yet, say nothing.
     """
-    written = _read_object(folder / "config.json")
-    if written is None:
+    try:
+        written = read_object(folder / "config.json")
+    except InputError:
         return False
     wanted = json.loads(make_config({**cell.settings, "out": ""}).to_json())
-    telling = wanted.keys() & written.keys() - OF_THE_PLACE
-    return all(wanted[key] in ("", []) or wanted[key] == written[key] for key in telling)
+    telling = wanted.keys() & written.keys() - CONDUCT
+    return bool(written) and all(wanted[key] in ("", []) or wanted[key] == written[key] for key in telling)
 
 
 def _call(command: list[str], log: Path) -> int | None:
@@ -145,15 +154,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _read_object(path: Path) -> dict[str, Any] | None:
+def _metrics(path: Path) -> RunMetrics | None:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        return RunMetrics.read(path)
+    except InputError:
         return None
-    return value if isinstance(value, dict) else None
 
 
-def _text(value: Any) -> str:
+def _text(value: Setting) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return str(value) if isinstance(value, str | int | float) else ",".join(value)

@@ -1,8 +1,6 @@
 """Suite ``gcd``: every discovery method on every data set, skew and number of clients (docs/evaluation.md)."""
 
-from typing import Any
-
-from fedlpa.benchmark.cells import Cell, Result
+from fedlpa.benchmark.cells import Cell, Label, Result, Settings
 from fedlpa.benchmark.health_signs import health_section, signs_of
 from fedlpa.benchmark.request import (
     QUICK_CLIENTS,
@@ -17,7 +15,7 @@ from fedlpa.benchmark.score_rows import SCORES, Column, Row, measures_of, percen
 from fedlpa.benchmark.suite import Section, Suite
 from fedlpa.benchmark.transfer import judged_elsewhere, newcomer
 
-METHODS: dict[str, dict[str, Any]] = {
+METHODS: dict[str, Settings] = {
     "fedlpa": {"method": "fedlpa"},
     "fedlpa-strict": {"method": "fedlpa", "share-categories": False},
     "local-infomap": {"method": "local-infomap"},
@@ -65,7 +63,7 @@ def _cells(
     request: Request, data: BenchmarkData, alpha: float, clients: int, variant: str, seed: int, newcomers: bool
 ) -> list[Cell]:
     """The run, and for FedLPA a second one with one more institution that takes no part."""
-    labels = {"data": data.name, "alpha": alpha, "clients": clients, "method": variant, "seed": seed}
+    labels: dict[str, Label] = {"data": data.name, "alpha": alpha, "clients": clients, "method": variant, "seed": seed}
     cost = data.cost * COSTS.get(variant, 1.0)
     found = []
     for extra in (0, 1) if variant == "fedlpa" and newcomers else (0,):

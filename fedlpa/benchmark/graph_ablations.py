@@ -1,16 +1,15 @@
 """Suite ``graph-ablations``: FedLoG's recipe and its published form with one part changed at a time."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from fedlpa.benchmark.cells import Cell
+from fedlpa.benchmark.cells import Cell, Label, Settings
 from fedlpa.benchmark.graph_suite import choose_graphs, measures
 from fedlpa.benchmark.request import Request, cell_settings, choose_seeds, choose_variants
 from fedlpa.benchmark.score_rows import Column, Row, add_gains, percent
 from fedlpa.benchmark.suite import Section, Suite
 
 RECIPE, PUBLISHED = "fedlog", "published"
-SETTINGS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+SETTINGS: Mapping[str, Mapping[str, Settings]] = {
     RECIPE: {
         "": {},
         "no-slots": {"slot-weight": 0},
@@ -35,7 +34,7 @@ SETTINGS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 }
 """By form and part: what is set. Every form is told against itself with nothing changed."""
 METHOD = {RECIPE: "fedlog", PUBLISHED: "fedlog-published"}
-VARIANTS: dict[str, dict[str, Any]] = {
+VARIANTS: dict[str, Settings] = {
     "-".join(filter(None, (form, part))): {"method": METHOD[form], **settings}
     for form, parts in SETTINGS.items()
     for part, settings in parts.items()
@@ -53,7 +52,7 @@ def suite(request: Request) -> Suite:
             for seed in choose_seeds(request):
                 quick = {"rounds": 5} if request.quick else {}
                 settings = cell_settings(request, each, VARIANTS[variant], {"seed": seed, **quick})
-                labels = {"data": each.name, "variant": variant, "scored": "", "seed": seed}
+                labels: dict[str, Label] = {"data": each.name, "variant": variant, "scored": "", "seed": seed}
                 cells.append(Cell(f"{each.name}-{variant}-s{seed}", settings, labels))
     return Suite("graph-ablations", cells, measures, sections, ("data",), "variant", skipped)
 

@@ -1,11 +1,11 @@
 """Suite ``graphs``: FedLoG and its baselines on Cora, on the shared partition and on partitions nobody tuned on."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 from common.errors import InputError, nearest
-from fedlpa.benchmark.cells import Cell, Result
+from common.files import read_object
+from common.run.metrics import Columns, GraphFinal
+from fedlpa.benchmark.cells import Cell, Label, Result, Settings
 from fedlpa.benchmark.request import (
     BenchmarkData,
     Request,
@@ -17,7 +17,7 @@ from fedlpa.benchmark.request import (
 from fedlpa.benchmark.score_rows import Column, Row, percent
 from fedlpa.benchmark.suite import Section, Suite
 
-VARIANTS: dict[str, dict[str, Any]] = {
+VARIANTS: dict[str, Settings] = {
     "fedlog": {"method": "fedlog"},
     "fedlog-no-gate": {"method": "fedlog", "gate": False},
     "fedlog-averaged-only": {"method": "fedlog", "gate": False, "own-model": False},
@@ -26,7 +26,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "graph-fedprox": {"method": "graph-fedprox"},
     "graph-local": {"method": "graph-local"},
 }
-PRIVACY: dict[str, dict[str, Any]] = {
+PRIVACY: dict[str, Settings] = {
     "group-10": {"method": "fedlog", "min-group": 10},
     "group-30": {"method": "fedlog", "min-group": 30, "group-size": 30},
     "clip-2": {"method": "fedlog", "slot-clip": 2.0},
@@ -65,28 +65,28 @@ def suite(request: Request) -> Suite:
                 settings = cell_settings(request, each, known[variant], {"seed": seed, **quick})
                 scored = ["", BEFORE[variant]] if variant in BEFORE else [""]
                 for model in scored:
-                    labels = {"data": each.name, "method": variant, "scored": model, "seed": seed}
+                    labels: dict[str, Label] = {"data": each.name, "method": variant, "scored": model, "seed": seed}
                     cells.append(Cell(f"{each.name}-{variant}-s{seed}", settings, labels, 0.05 if model else 1.0))
     return Suite("graphs", cells, measures, sections, ("data",), "method", skipped)
 
 
 def measures(result: Result) -> dict[str, float | None]:
-    """The four accuracies of the model that the cell's label ``scored`` names, else of the method's own choice."""
+    """The accuracies of the model that the cell's label ``scored`` names, else of the method's own choice."""
     assert result.metrics is not None
-    model = str(result.cell.labels["scored"])
-    final = result.metrics["final"]
-    scores = final["by_model"][model] if model else final
+    model, final = str(result.cell.labels["scored"]), result.metrics.final
+    assert isinstance(final, GraphFinal)
+    scores = (final.by_model or {})[model] if model else final
     return {
-        **{name: scores[name] for name in ("validation", "seen", "unseen_node", "missing_class", "new_client")},
+        **{name: getattr(scores, name) for name in Columns.model_fields},
         **_privacy(result.folder),
-        "up_bytes": result.metrics["wire"]["up_bytes_per_client_round"],
-        "seconds": result.metrics["seconds"]["total"],
+        "up_bytes": result.metrics.wire.up_bytes_per_client_round,
+        "seconds": result.metrics.seconds.total,
     }
 
 
 def _privacy(folder: Path) -> dict[str, float | None]:
     """What the sites measured on their slots, averaged; a simulation's sites belong to whoever runs it."""
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("sites/*/slot-privacy.json"))]
+    found = [read_object(path) for path in sorted(folder.glob("sites/*/slot-privacy.json"))]
     result: dict[str, float | None] = {}
     for key in ("membership_auc", "nearest_ratio"):
         known = [site[key] for site in found if site[key] is not None]

@@ -1,9 +1,9 @@
 """How well the signs of health that need no truth foretell All, run by run (rank correlation)."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.run.record import read_rounds, score_groups
 from fedlpa.benchmark.cells import Result
 from fedlpa.benchmark.score_rows import Column, Measures, Row
 from fedlpa.benchmark.suite import Section
@@ -20,9 +20,8 @@ NOTE = (
 def signs_of(run: Path) -> dict[str, float | None]:
     """The last value of every sign in a run's ``rounds.jsonl``, as ``health_<sign>``; signs never told are left out."""
     found: dict[str, float | None] = {}
-    for line in (run / "rounds.jsonl").read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
-        told = {"seen_accuracy": record["scores"].get("seen_accuracy"), **record.get("health", {})}
+    for record in read_rounds(run / "rounds.jsonl"):
+        told = {**score_groups(record.scores)[1], **record.health}
         found |= {f"health_{name}": told[name] for name in SIGNS if told.get(name) is not None}
     return found
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
+from common.run.metrics import Scopes
 from fedlpa.benchmark.cells import Cell, Result
 from fedlpa.report.words import duration
 
@@ -80,11 +81,8 @@ class CellsView:
 def _outcome(result: Result, seconds: float) -> str:
     if result.status == "failed":
         return f"failed: {result.error}"
-    final = (result.metrics or {}).get("final", {})
-    parts = [
-        f"{scope} All {100 * final[scope]['all']:.1f}"
-        for scope in ("global", "local")
-        if (final.get(scope) or {}).get("all") is not None
-    ]
+    final = result.metrics.final if result.metrics else None
+    scopes = {"global": final.global_, "local": final.local} if isinstance(final, Scopes) else {}
+    parts = [f"{scope} All {100 * split.all:.1f}" for scope, split in scopes.items() if split.all is not None]
     how = "kept" if result.status == "kept" else f"done in {duration(seconds)}"
     return ", ".join([how, *parts])

@@ -5,12 +5,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from common.config import describe_settings, make_config
 from common.errors import InputError, nearest
 from common.methods.registry import all_methods
 from common.settings import AnyConfig
+from fedlpa.benchmark.cells import Settings
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class BenchmarkData:
     """A data set under a short name; ``cost``: how long a run on it takes, digits being 1."""
 
     name: str
-    settings: Mapping[str, Any]
+    settings: Settings
     cost: float
 
 
@@ -127,7 +127,7 @@ def choose_seeds(request: Request) -> tuple[int, ...]:
     return request.seeds if request.seeds is not None else (0,) if request.quick else (0, 1, 2)
 
 
-def choose_variants(request: Request, known: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def choose_variants(request: Request, known: Mapping[str, Settings]) -> list[str]:
     """The names in ``known`` that were asked for; all unless ``--methods`` names some.
 
     Raises:
@@ -140,9 +140,7 @@ def choose_variants(request: Request, known: Mapping[str, Mapping[str, Any]]) ->
     return list(asked)
 
 
-def cell_settings(
-    request: Request, data: BenchmarkData, variant: Mapping[str, Any], place: Mapping[str, Any]
-) -> dict[str, Any]:
+def cell_settings(request: Request, data: BenchmarkData, variant: Settings, place: Settings) -> Settings:
     """A cell's settings: the data's, then ``--set`` as far as the method has such a setting, then the suite's own.
 
     Raises:

@@ -3,7 +3,9 @@
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+
+from common.run.metrics import DiscoveryFinal, RunMetrics
+from fedlpa.benchmark.cells import Label, Labels
 
 Measures = Mapping[str, float | None]
 
@@ -16,7 +18,7 @@ class Row:
     ``std`` lacks a measure that only one run has.
     """
 
-    labels: dict[str, Any]
+    labels: Labels
     runs: int
     failed: int
     mean: dict[str, float] = field(default_factory=dict)
@@ -52,32 +54,30 @@ SCORES = (
 """What every suite of category discovery shows; kB up: from one client in one round."""
 
 
-def measures_of(metrics: Mapping[str, Any]) -> dict[str, float | None]:
-    """The measures in a run's ``metrics.json``, by flat names."""
-    final = metrics["final"]
-    found: dict[str, float | None] = {
-        f"{scope}_{part}": (final.get(scope) or {}).get(part)
-        for scope in ("global", "local")
-        for part in ("all", "old", "new")
-    }
-    concepts = final.get("concepts") or {}
-    found |= {f"concepts_{scope}_all": (concepts.get(scope) or {}).get("all") for scope in ("global", "local")}
-    return found | {
-        "categories_found": final["categories"]["found"],
-        "categories_true": final["categories"]["true"],
-        "seconds": metrics["seconds"]["total"],
-        "up_bytes": metrics["wire"]["up_bytes_per_client_round"],
-        "down_bytes": metrics["wire"]["down_bytes_per_client_round"],
+def measures_of(metrics: RunMetrics) -> dict[str, float | None]:
+    """The measures in the metrics of a run that discovers categories, by flat names."""
+    final = metrics.final
+    assert isinstance(final, DiscoveryFinal)
+    scopes = {"global": final.global_, "local": final.local}
+    return {
+        **{f"{scope}_{part}": score for scope, split in scopes.items() for part, score in split},
+        "concepts_global_all": final.concepts.global_.all,
+        "concepts_local_all": final.concepts.local.all,
+        "categories_found": final.categories.found,
+        "categories_true": final.categories.true,
+        "seconds": metrics.seconds.total,
+        "up_bytes": metrics.wire.up_bytes_per_client_round,
+        "down_bytes": metrics.wire.down_bytes_per_client_round,
     }
 
 
-def summarise(cells: Sequence[tuple[Mapping[str, Any], Measures | None]]) -> list[Row]:
+def summarise(cells: Sequence[tuple[Labels, Measures | None]]) -> list[Row]:
     """One row for each set of labels, in order of first appearance; ``seed`` is what they are averaged over.
 
     Args:
         cells: labels and measures of every cell; None: it failed.
     """
-    groups: dict[tuple[tuple[str, Any], ...], list[Measures | None]] = {}
+    groups: dict[tuple[tuple[str, Label], ...], list[Measures | None]] = {}
     for labels, measures in cells:
         key = tuple((name, value) for name, value in labels.items() if name != "seed")
         groups.setdefault(key, []).append(measures)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from common.errors import InputError, RunFailedError
 from common.files import write_json, write_text
@@ -109,13 +108,13 @@ def _machine_line() -> str:
     return f"Made on {machine['cpus']} CPUs ({machine['platform']}), Python {machine['python']}."
 
 
-def _machine() -> dict[str, Any]:
+def _machine() -> dict[str, object]:
     return {"cpus": os.cpu_count(), "platform": platform.platform(), "python": platform.python_version()}
 
 
 def _as_json(
     suite: Suite, quick: bool, rows: list[Row], measured: list[tuple[Result, Measures | None]]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     return {
         "schema": SCHEMA,
         "suite": suite.name,
@@ -135,7 +134,7 @@ def _as_json(
                 "status": result.status,
                 "error": result.error,
                 "measures": measures,
-                "metrics": result.metrics,
+                "metrics": result.metrics.to_json() if result.metrics else None,
             }
             for result, measures in measured
         ],

@@ -1,17 +1,39 @@
 """Which suites there are, and running one of them."""
 
-import importlib
-
 from common.errors import InputError, nearest
 from fedlpa.benchmark.request import Request
+from fedlpa.benchmark.suite import Suite
 
-SUITES = {
-    "gcd": "category discovery: every method on every data set, skew and number of clients",
-    "ablations": "FedLPA with one setting changed at a time",
-    "graph-ablations": "FedLoG, the recipe and the published form, with one part changed at a time",
-    "graphs": "node classification: FedLoG and its baselines",
-}
-"""Each is a module of this package with a function ``suite``, imported when it is asked for."""
+
+def _gcd(request: Request) -> Suite:
+    """Category discovery: every method on every data set, skew and number of clients."""
+    from fedlpa.benchmark.gcd_suite import suite
+
+    return suite(request)
+
+
+def _ablations(request: Request) -> Suite:
+    """FedLPA with one setting changed at a time."""
+    from fedlpa.benchmark.ablations import suite
+
+    return suite(request)
+
+
+def _graph_ablations(request: Request) -> Suite:
+    """FedLoG, the recipe and the published form, with one part changed at a time."""
+    from fedlpa.benchmark.graph_ablations import suite
+
+    return suite(request)
+
+
+def _graphs(request: Request) -> Suite:
+    """Node classification: FedLoG and its baselines."""
+    from fedlpa.benchmark.graph_suite import suite
+
+    return suite(request)
+
+
+SUITES = {"gcd": _gcd, "ablations": _ablations, "graph-ablations": _graph_ablations, "graphs": _graphs}
 
 
 def run_benchmark(name: str, request: Request) -> str:
@@ -29,5 +51,4 @@ def run_benchmark(name: str, request: Request) -> str:
         raise InputError(f"benchmark '{name}' takes neither --alphas nor --clients; they are for gcd.")
     from fedlpa.benchmark.suite import run_suite
 
-    module = importlib.import_module(f"fedlpa.benchmark.{name.replace('-', '_')}")
-    return run_suite(module.suite(request), request.out, quick=request.quick)
+    return run_suite(SUITES[name](request), request.out, quick=request.quick)

@@ -4,7 +4,6 @@ Categories are matched to true classes once, one to one, on what the federation'
 unlabelled samples; the same match judges everything else. Only unlabelled samples are scored.
 """
 
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from common.data.parquet import write_dataset
 from common.data.read import read_dataset
 from common.data.truth import read_truth
 from common.discovery.scores import count_matrix, match
+from common.files import read_object
 from common.run.predictions import FILE
 from fedlpa.predict import predict
 
@@ -75,13 +75,11 @@ def newcomer(run: Path) -> dict[str, float | None]:
 
 
 def _classes(run: Path) -> dict[str, int]:
-    names = json.loads((run / "config.json").read_text(encoding="utf-8"))["classes"]
-    return {name: code for code, name in enumerate(names)}
+    return {name: code for code, name in enumerate(read_object(run / "config.json")["classes"])}
 
 
 def _has_categories(run: Path) -> bool:
-    description = run / "model" / "model.json"
-    return description.exists() and bool(json.loads(description.read_text(encoding="utf-8"))["categories"])
+    return bool(read_object(run / "model" / "model.json").get("categories"))
 
 
 def _sites(root: Path, classes: dict[str, int]) -> list[_Scored]:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from client_app.site_config import load_site_config
 from client_app.site_log import log_to_site
@@ -93,6 +93,8 @@ def _work(source: Path, running: str, address: str, token: str) -> bool:
     from flwr.supercore.runtime import RuntimeHttpClient
     from flwr.supernode.runtime.run_clientapp import pull_task_input, push_message, push_task_output
 
+    from common.wire.messages import DELIVER
+
     client = RuntimeHttpClient.from_server_address(
         server_address=address,
         insecure=True,
@@ -111,7 +113,7 @@ def _work(source: Path, running: str, address: str, token: str) -> bool:
         reply = _answer(source, running, fab.content, message, context)
         push_message(client, reply, context)
         push_task_output(client, context, SubStatus.COMPLETED, "")
-        return message.metadata.message_type == "train.deliver"
+        return message.metadata.message_type == DELIVER
     finally:
         done.set()
         client.close()
@@ -145,15 +147,11 @@ def _answer(source: Path, running: str, bundle: bytes, message: "Message", conte
             with log_to_site(config.state):
                 log.error("message refused: %s", found)
             return Message(Error(NOT_APPROVED, f"{config.name}: {found}"), reply_to=message)
-        context.node_config = {**_scalars(context.node_config), SITE_CONFIG: str(source)}
+        context.node_config = {**context.node_config, SITE_CONFIG: str(source)}
         return app(message, context)
     except Exception as error:
         logging.getLogger("flwr").exception("the message could not be worked on")
         return Message(Error(402, f"the site failed with {type(error).__name__}; its log says more"), reply_to=message)
-
-
-def _scalars(values: Any) -> dict[str, Any]:
-    return dict(values)
 
 
 if __name__ == "__main__":

@@ -70,6 +70,11 @@ def category_looks(majorities: dict[str, str | None], classes: dict[str, Look]) 
     return looks
 
 
+def phase_colour(name: str) -> str:
+    """The background of a phase's rounds."""
+    return PHASES.get(name, OTHER_PHASE)
+
+
 def tint(share: float) -> str:
     """Background of a cell of a heat map: white for 0, deep blue for 1."""
     # A root keeps small shares visible.

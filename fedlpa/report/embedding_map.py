@@ -8,7 +8,8 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from common.data.dataset import Dataset
-from fedlpa.report.colours import MARKS, MIXED, Look
+from fedlpa.report.colours import INK, MARKS, MIXED, Look
+from fedlpa.report.figures import to_svg
 
 WIDTH, HEIGHT, MARGIN = 460, 420, 16
 UNKNOWN = Look(MIXED, MARKS[0])
@@ -18,13 +19,32 @@ LEAST_NAMED = 0.012
 """Smaller groups, and more of them, are named in the legend only."""
 
 
+MARKERS = {
+    "circle": ("o", 1.0),
+    "triangle": ("^", 1.1),
+    "square": ("s", 0.85),
+    "diamond": ("D", 0.8),
+    "cross": ("P", 1.0),
+}
+"""Marks as matplotlib knows them, and what makes them look equally large."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One line of a map's legend."""
 
     name: str
     samples: int
-    mark: Markup
+    look: Look
+
+
+@dataclass(frozen=True)
+class Map:
+    """A drawn panel; the legend is text of the page."""
+
+    title: str
+    svg: Markup
+    legend: tuple[Entry, ...]
 
 
 def place(data: Dataset, features: Callable[[Dataset], NDArray[np.float32]] | None) -> NDArray[np.float64] | None:
@@ -58,12 +78,15 @@ def place(data: Dataset, features: Callable[[Dataset], NDArray[np.float32]] | No
     return _fit(np.asarray(points, dtype=np.float64))
 
 
-def draw(
-    points: NDArray[np.float64], names: list[str], looks: dict[str, Look], label: str
-) -> tuple[Markup, list[Entry]]:
-    """One panel as SVG, and its legend: groups in the order of ``looks``, each named at its middle."""
+def draw(title: str, label: str, points: NDArray[np.float64], names: list[str], looks: dict[str, Look]) -> Map:
+    """One panel: groups in the order of ``looks``, each named at its middle; ``label`` is read aloud."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(HEIGHT, 0))
+    axes.set_axis_off()
     radius = 3.1 if len(points) > 400 else 4.2
-    groups: list[Markup] = []
+    groups: dict[str, tuple[str, str]] = {}
     middles: list[tuple[float, float, str]] = []
     legend: list[Entry] = []
     members = np.array(names, dtype=object)
@@ -71,32 +94,27 @@ def draw(
         own = points[members == name]
         if not len(own):
             continue
-        shapes = "".join(_shape(look.mark, x, y, radius) for x, y in own)
-        groups.append(
-            Markup('<path fill="{}" d="{}"><title>{}: {}</title></path>').format(
-                look.colour, shapes, name, f"{len(own):,}"
-            )
+        marker, scale = MARKERS[look.mark]
+        group = f"group-{len(groups)}"
+        axes.plot(
+            *own.round(1).T,
+            marker=marker,
+            markersize=2 * radius * scale,
+            linestyle="",
+            color=look.colour,
+            markeredgecolor="white",
+            markeredgewidth=0.45,
+            clip_on=False,
+            gid=group,
         )
+        groups[group] = (f"{name}: {len(own):,}", look.colour)
         middles.append((*_densest(own), name))
-        legend.append(Entry(name, len(own), swatch(look)))
+        legend.append(Entry(name, len(own), look))
     largest = sorted(legend, key=lambda entry: -entry.samples)[:MOST_NAMED]
     named = {entry.name for entry in largest if entry.samples >= LEAST_NAMED * len(points)}
-    texts = [
-        Markup('<text x="{}" y="{}">{}</text>').format(f"{x:.0f}", f"{y:.0f}", _short(name))
-        for x, y, name in _spread([place for place in middles if place[2] in named])
-    ]
-    svg = Markup('<svg class="map" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
-        WIDTH, HEIGHT, label, Markup("").join(groups), Markup("").join(texts)
-    )
-    return svg, legend
-
-
-def swatch(look: Look) -> Markup:
-    """A class's mark, small, for legends and headings."""
-    shape = _shape(look.mark, 6, 6, 4.6)
-    return Markup('<svg class="swatch" viewBox="0 0 12 12" aria-hidden="true"><path fill="{}" d="{}"/></svg>').format(
-        look.colour, shape
-    )
+    for x, y, name in _spread([place for place in middles if place[2] in named]):
+        axes.text(round(x), round(y), _short(name), ha="center", va="baseline", color=INK, parse_math=False)
+    return Map(title, to_svg(figure, label, "map", groups), tuple(legend))
 
 
 def _fit(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -128,21 +146,3 @@ def _spread(middles: list[tuple[float, float, str]]) -> list[tuple[float, float,
 
 def _short(name: str) -> str:
     return name if len(name) <= 14 else name[:13] + "…"
-
-
-def _shape(mark: str, x: float, y: float, r: float) -> str:
-    left, top = f"{x - r:.1f}", f"{y - r:.1f}"
-    if mark == "triangle":
-        return f"M{x:.1f} {top}l{1.1 * r:.1f} {1.9 * r:.1f}h{-2.2 * r:.1f}z"
-    if mark == "square":
-        return f"M{x - 0.85 * r:.1f} {y - 0.85 * r:.1f}h{1.7 * r:.1f}v{1.7 * r:.1f}h{-1.7 * r:.1f}z"
-    if mark == "diamond":
-        half = f"{1.2 * r:.1f}"
-        return f"M{x:.1f} {y - 1.2 * r:.1f}l{r:.1f} {half}l{-r:.1f} {half}l{-r:.1f} -{half}z"
-    if mark == "cross":
-        arm = 0.36 * r
-        return (
-            f"M{x - arm:.1f} {top}h{2 * arm:.1f}v{2 * r:.1f}h{-2 * arm:.1f}z"
-            f"M{left} {y - arm:.1f}h{2 * r:.1f}v{2 * arm:.1f}h{-2 * r:.1f}z"
-        )
-    return f"M{left} {y:.1f}a{r} {r} 0 1 0 {2 * r:.1f} 0a{r} {r} 0 1 0 {-2 * r:.1f} 0z"

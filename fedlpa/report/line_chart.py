@@ -1,19 +1,19 @@
 """One line chart over the rounds as an inline SVG, with the phases shaded."""
 
-import hashlib
-import io
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
-from fedlpa.report.colours import INK, OTHER_PHASE, PHASES
+from common.run.record import RoundRecord
+from fedlpa.report.colours import INK, phase_colour
+from fedlpa.report.figures import to_svg
 from fedlpa.report.words import percent, size
 
 WIDTH, HEIGHT = 470, 250
+Dash = str | tuple[float, Sequence[float]]
+"""As matplotlib has it: a name, or where the pattern begins and its strokes and gaps."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Line:
     name: str
     points: tuple[tuple[int, float], ...]
     colour: str
-    dash: Any = "-"
+    dash: Dash = "-"
     width: float = 2.0
     in_legend: bool = True
 
@@ -47,15 +47,14 @@ class Phase:
     last: int
 
 
-def phases(records: Sequence[dict[str, Any]]) -> list[Phase]:
+def phases(records: Sequence[RoundRecord]) -> list[Phase]:
     """The phases of a run in order, as far as the records name them."""
     found: list[Phase] = []
     for record in records:
-        name, index = str(record.get("phase") or ""), int(record["round"])
-        if found and found[-1].name == name:
-            found[-1] = Phase(name, found[-1].first, index)
+        if found and found[-1].name == record.phase:
+            found[-1] = Phase(record.phase, found[-1].first, record.round)
         else:
-            found.append(Phase(name, index, index))
+            found.append(Phase(record.phase, record.round, record.round))
     return found
 
 
@@ -79,7 +78,7 @@ def line_chart(
     figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
     axes = figure.add_axes((0.105, 0.115, 0.88, 0.86))
     for phase in shaded if len({phase.name for phase in shaded}) > 1 else ():
-        axes.axvspan(phase.first - 0.5, phase.last + 0.5, color=PHASES.get(phase.name, OTHER_PHASE), lw=0, zorder=0)
+        axes.axvspan(phase.first - 0.5, phase.last + 0.5, color=phase_colour(phase.name), lw=0, zorder=0)
     for line in lines:
         sparse = len(line.points) <= 12
         axes.plot(
@@ -119,7 +118,7 @@ def line_chart(
     return Chart(
         title=title,
         note=note,
-        svg=_to_svg(figure, f"{title} over the rounds: {names}"),
+        svg=to_svg(figure, f"{title} over the rounds: {names}"),
         legend=tuple((line.name, _key(line)) for line in lines if line.in_legend),
     )
 
@@ -130,32 +129,6 @@ def _ticks(first: int, last: int) -> list[int]:
     step = next(step * 10**power for power in range(9) for step in (1, 2, 5) if span <= 8 * step * 10**power)
     between = [tick for tick in range(step, last, step) if tick - first >= step / 2 and last - tick >= step / 2]
     return sorted({first, *between, last})
-
-
-def _to_svg(figure: Any, label: str) -> Markup:
-    """The figure as SVG whose text takes the page's font and whose ids do not meet another figure's."""
-    import matplotlib
-
-    target = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "report"}):
-        figure.savefig(target, format="svg", transparent=True)
-    drawing = target.getvalue()
-    body = drawing[drawing.index(">", drawing.index("<svg")) + 1 : drawing.rindex("</svg>")]
-    # Its style sheet would apply to the whole page.
-    body = re.sub(r"<(metadata|style)\b.*?</\1>", "", body, flags=re.DOTALL)
-    body = re.sub(r'style="[^"]*?text-anchor: (\w+)[^"]*?fill: ([^";]+)[^"]*"', _text_style, body)
-    name = "chart-" + hashlib.sha256(f"{label} {body}".encode()).hexdigest()[:12]
-    body = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', body)
-    body = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", body)
-    body = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{name}-\1"', body)
-    body = re.sub(r"\s*\n\s*", " ", body)
-    return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        WIDTH, HEIGHT, label, Markup(body)
-    )
-
-
-def _text_style(found: "re.Match[str]") -> str:
-    return f'style="text-anchor: {found[1]}; fill: {found[2]}"'
 
 
 def _key(line: Line) -> Markup:

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from fedlpa.report.run_reading import natural, number
+from common.run.record import RoundRecord
+from fedlpa.report.run_reading import natural
 from fedlpa.report.words import printable, ranges
 
 
 @dataclass(frozen=True)
-class Absence:
+class Missing:
     """The same thing happening to the same site for the same reason, in ``rounds`` ("3–5, 9")."""
 
     rounds: str
@@ -20,33 +20,26 @@ class Absence:
 
 @dataclass(frozen=True)
 class Participation:
-    """All absences, and how many replies were asked for and came over the whole run."""
+    """All that was missing, and how many replies were asked for and came over the whole run."""
 
-    absences: tuple[Absence, ...]
+    missing: tuple[Missing, ...]
     asked: int
     answered: int
 
 
-_KINDS = {"failed": "failed", "refused": "reply refused", "sat_out": "sat out"}
-
-
-def participation(records: Sequence[dict[str, Any]]) -> Participation:
+def participation(records: Sequence[RoundRecord]) -> Participation:
     """Collect what the records say about clients that did not contribute, in order of the first round."""
     events: dict[tuple[str, str, str], list[int]] = {}
-    asked = answered = 0
     for record in records:
-        clients = record.get("clients") or {}
-        asked += int(number(clients.get("asked")) or 0)
-        answered += int(number(clients.get("answered")) or 0)
-        for key, kind in _KINDS.items():
-            for entry in clients.get(key) or ():
-                site, reason = (
-                    (entry.get("site", ""), entry.get("reason", "")) if isinstance(entry, dict) else (entry, "")
-                )
-                events.setdefault((printable(site), kind, printable(reason or "")), []).append(int(record["round"]))
+        clients = record.clients
+        told = [(absence.site, "failed", absence.reason) for absence in clients.failed]
+        told += [(absence.site, "reply refused", absence.reason) for absence in clients.refused]
+        told += [(site, "sat out", "") for site in clients.sat_out]
+        for site, kind, reason in told:
+            events.setdefault((printable(site), kind, printable(reason)), []).append(record.round)
     ordered = sorted(events.items(), key=lambda event: (min(event[1]), natural(event[0][0])))
     return Participation(
-        tuple(Absence(ranges(rounds), site, kind, reason) for (site, kind, reason), rounds in ordered),
-        asked,
-        answered,
+        tuple(Missing(ranges(rounds), site, kind, reason) for (site, kind, reason), rounds in ordered),
+        sum(record.clients.asked or 0 for record in records),
+        sum(record.clients.answered or 0 for record in records),
     )

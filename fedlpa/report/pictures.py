@@ -5,12 +5,10 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-from markupsafe import Markup
 from numpy.typing import NDArray
 
 from fedlpa.report.colours import Look
 from fedlpa.report.confusion import majority
-from fedlpa.report.embedding_map import swatch
 from fedlpa.report.samples import SHOWN_PER_CATEGORY, Samples
 from fedlpa.report.words import percent
 
@@ -39,7 +37,7 @@ class Category:
     sites: int
     true_class: str | None
     purity: float | None
-    mark: Markup
+    look: Look
     pictures: tuple[Picture, ...]
 
 
@@ -63,7 +61,7 @@ def describe_categories(samples: Samples, rows: NDArray[np.int64], looks: dict[s
                 sites=len(set(samples.site[members].tolist())),
                 true_class=most.true_class,
                 purity=most.purity,
-                mark=swatch(looks[name]),
+                look=looks[name],
                 pictures=tuple(_picture(samples, row, most.true_class) for row in chosen),
             )
         )

@@ -1,9 +1,10 @@
 """Scores of any method in one form: groups (scopes) of named scores, and single scores."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from fedlpa.report.run_reading import Run, number
+from common.run.record import Score, score_groups
+from fedlpa.report.run_reading import Run
 from fedlpa.report.words import score_name, title
 
 _HINTS = {
@@ -25,31 +26,14 @@ class ScoreTable:
     """Rows are scopes and columns are scores, both ``(name, hint)``; cells are fractions or None."""
 
     columns: tuple[tuple[str, str], ...]
-    rows: tuple[tuple[tuple[str, str], tuple[float | None, ...]], ...]
-
-
-def split_scores(scores: Any) -> tuple[dict[str, dict[str, float | None]], dict[str, float | None]]:
-    """Scores as ``(groups, singles)``: ``{"global": {"all": .9}}`` and ``{"seen_accuracy": .9}``.
-
-    The category counts that stand beside the final scores are left out.
-    """
-    groups: dict[str, dict[str, float | None]] = {}
-    singles: dict[str, float | None] = {}
-    for key, value in (scores or {}).items() if isinstance(scores, dict) else ():
-        if key == "categories":
-            continue
-        if isinstance(value, dict):
-            groups[key] = {name: number(score) for name, score in value.items()}
-        else:
-            singles[key] = number(value)
-    return groups, singles
+    rows: tuple[tuple[tuple[str, str], tuple[Score, ...]], ...]
 
 
 def score_table(run: Run) -> ScoreTable | None:
     """The final scores, without scopes and columns that hold nothing; None if there are none."""
-    groups, singles = split_scores(run.final)
+    groups, singles = score_groups(run.scores)
     flat = {key: value for key, value in singles.items() if key != "seen_accuracy"}
-    named: dict[tuple[str, str], dict[str, float | None]] = {
+    named: dict[tuple[str, str], Mapping[str, Score]] = {
         (title(key), _HINTS.get(key, "")): scores
         for key, scores in groups.items()
         if any(score is not None for score in scores.values())
@@ -67,12 +51,3 @@ def score_table(run: Run) -> ScoreTable | None:
         columns=tuple((score_name(key), _HINTS.get(key, "")) for key in keys),
         rows=tuple((row, tuple(scores.get(key) for key in keys)) for row, scores in named.items()),
     )
-
-
-def categories(value: Any) -> tuple[int | None, int | None]:
-    """``(found, true)`` of a ``categories`` entry; a bare number is the number found."""
-    if isinstance(value, dict):
-        found, true = number(value.get("found")), number(value.get("true"))
-    else:
-        found, true = number(value), None
-    return (None if found is None else int(found), None if true is None else int(true))

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedlpa.report.run_reading import Run, leaves, number
-from fedlpa.report.score_table import categories, split_scores
+from common.run.record import Traffic, score_groups
+from fedlpa.report.run_reading import Run, is_scored
 from fedlpa.report.words import count, duration, percent, plural, score_name, size
 
 _METHODS = {
@@ -39,7 +39,7 @@ def heading(run: Run) -> str:
 
 def result_sentence(run: Run) -> str:
     """Who trained for how long, what was found, and how good it is, in words."""
-    found, true = categories(run.final.get("categories"))
+    found, true = run.categories.found, run.categories.true
     clauses = [_who_trained(run)]
     if found is not None and true is not None:
         clauses.append(f"{plural(found, 'category')} found where the truth has {true}")
@@ -51,8 +51,8 @@ def result_sentence(run: Run) -> str:
 
 def tiles(run: Run) -> list[Tile]:
     """At most six key numbers, the most telling first; those that do not apply are left out."""
-    groups, singles = split_scores(run.final)
-    scope = next((name for name in ("global", "local") if any(leaves(groups.get(name)))), None)
+    groups, singles = score_groups(run.scores)
+    scope = next((name for name in ("global", "local") if is_scored(groups.get(name, {}))), None)
     shown: list[Tile] = []
     for key, note in (
         ("all", "unlabelled samples"),
@@ -65,11 +65,10 @@ def tiles(run: Run) -> list[Tile]:
         shown += [Tile(percent(score), score_name(key)) for key, score in singles.items() if score is not None][:4]
     elif (seen := singles.get("seen_accuracy")) is not None:
         shown.append(Tile(percent(seen), score_name("seen_accuracy"), "held-out samples"))
-    found, true = categories(run.final.get("categories"))
+    found, true = run.categories.found, run.categories.true
     if found is not None:
         shown.append(Tile(count(found), "categories found", "" if true is None else f"the truth has {true}"))
-    wire = run.metrics.get("wire") or {}
-    if (up := number(wire.get("up_bytes_per_client_round"))) is not None:
+    if (up := run.wire.up_bytes_per_client_round) is not None:
         shown.append(Tile(size(up), "sent up", "a client and round"))
     if (sites := _number_of_sites(run)) is not None:
         shown.append(Tile(count(sites), "site" if sites == 1 else "sites"))
@@ -84,18 +83,9 @@ def when(run: Run) -> str:
     """When the run ended and how long it took."""
     done, planned = _progress(run)
     ended = f"{run.finished.day} {run.finished:%B %Y, %H:%M} UTC"
-    total = total_seconds(run)
+    total = run.seconds.total
     verb = "Finished" if done >= planned else "Last written"
     return f"{verb} {ended}" + ("" if total is None else f", after {duration(total)}")
-
-
-def total_seconds(run: Run) -> float | None:
-    """Duration of the run; of a run that stopped early, the sum of its rounds."""
-    total = number((run.metrics.get("seconds") or {}).get("total"))
-    if total is None:
-        rounds = [number((record.get("seconds") or {}).get("round")) for record in run.rounds]
-        total = sum(value for value in rounds if value is not None) or None
-    return total
 
 
 def _who_trained(run: Run) -> str:
@@ -107,14 +97,13 @@ def _who_trained(run: Run) -> str:
         return f"{who}, no finished round"
     if run.setting("method") == "centralised":
         return f"The data of {who} pooled in one place and trained on for {length}"
-    traffic = [amount for record in run.rounds for amount in leaves(record.get("bytes"))]
-    if traffic and not any(traffic):
+    if run.traffic == Traffic(up=0, down=0):
         return f"{who} worked without exchanging anything for {length}"
     return f"{who} trained {'together ' if sites != 1 else ''}for {length}"
 
 
 def _how_good(run: Run) -> str:
-    groups, singles = split_scores(run.final)
+    groups, singles = score_groups(run.scores)
     everywhere = groups.get("global", {}).get("all")
     at_sites = groups.get("local", {}).get("all")
     if everywhere is not None:
@@ -132,16 +121,14 @@ def _how_good(run: Run) -> str:
 
 
 def _number_of_sites(run: Run) -> int | None:
-    given = number(run.setting("clients"))
-    if given is not None:
-        return int(given)
-    asked = [number((record.get("clients") or {}).get("asked")) for record in run.rounds]
-    return max((int(value) for value in asked if value is not None), default=None)
+    given = run.setting("clients")
+    if isinstance(given, int):
+        return given
+    return max((asked for record in run.rounds if (asked := record.clients.asked) is not None), default=None)
 
 
 def _progress(run: Run) -> tuple[int, int]:
     """The last finished round, and how many were planned."""
     if not run.rounds:
         return 0, 0
-    done = int(run.rounds[-1]["round"])
-    return done, int(number(run.rounds[-1].get("rounds")) or done)
+    return run.rounds[-1].round, run.rounds[-1].planned

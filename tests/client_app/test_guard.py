@@ -5,6 +5,7 @@ from flwr.clientapp import ClientApp
 
 from client_app.app import app as real_app
 from client_app.guard import FAILED, REFUSED, guard
+from common.place import Simulation
 from common.wire.messages import Instruction, client_content, read_metrics, server_content
 from common.wire.records import WEIGHTS
 from server_app.weights import initial_weights
@@ -19,7 +20,7 @@ def _context(partition=0):
 
 def _message(config, files, kind="train", number=1):
     records = {} if kind == "query" else {WEIGHTS: initial_weights(config, len(config.seen_classes))}
-    content = server_content(Instruction(config, number, None, str(files.sites)), records)
+    content = server_content(Instruction(config, number, Simulation(files.sites)), records)
     return Message(content, dst_node_id=5, message_type=kind)
 
 

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from client_app.method import Task
-from client_app.site import Site
+from client_app.site import RealSite
 from common.config import make_config
 from common.methods.registry import get_method
 
@@ -9,8 +9,8 @@ from common.methods.registry import get_method
 def _task(tmp_path, seed=0, name="site-0", number=1):
     config = make_config({"seed": seed})
     plan = get_method("fedlpa").plan(config, number)
-    site = Site(name, 0, tmp_path / "data.parquet", tmp_path)
-    return Task(config=config, plan=plan, site=site, data=None, state=None, records={}, curve=None)
+    site = RealSite(name, tmp_path / "data.parquet", tmp_path, tmp_path / "policy.yaml")
+    return Task(config=config, plan=plan, site=site, data=None, state=None, records={})
 
 
 def test_the_seed_differs_by_run_site_and_round_and_repeats(tmp_path):

@@ -11,6 +11,7 @@ from client_app.site import SITE_CONFIG
 from common.config import make_config
 from common.errors import InputError, RunFailedError
 from common.methods.registry import get_method
+from common.place import Deployment
 from common.privacy.accountant import epsilon
 from common.wire.messages import Instruction, client_content, read_arrays, server_content
 
@@ -35,13 +36,13 @@ class RealSite:
             (folder / "policy.yaml").write_text(policy)
         settings = {"data": "", "kind": "vectors", "sample-shape": "4", "seen-classes": "x,y"}
         self.config = make_config(settings)
-        specs = get_method("fedlpa").contract(self.config).required["weights"]
+        specs = get_method("fedlpa").contract(self.config, Deployment()).arrays["weights"]
         self.weights = {name: np.zeros(spec.shape, spec.dtype) for name, spec in specs.items()}
         self.ran = False
 
     def answer(self, records=None, config=None, kind="train", run="", **metrics):
         """What leaves when the app answers with ``records`` (default: weights) and ``metrics``."""
-        instruction = Instruction(config or self.config, 1, None, "", run)
+        instruction = Instruction(config or self.config, 1, Deployment(), run)
         message = Message(server_content(instruction, {"weights": self.weights}), dst_node_id=1, message_type=kind)
         message.metadata.__dict__["_message_id"] = "1"
         context = Context(7, 1, {SITE_CONFIG: str(self.folder / "site.toml")}, RecordDict({}), {})

@@ -3,13 +3,14 @@ import os
 import numpy as np
 import pytest
 
-from client_app.site import Site
-from client_app.site_data import label_indices, load_site_data
+from client_app.site import SimulatedSite
+from client_app.site_data import label_indices, load_samples
 from common.config import make_config
 from common.data.dataset import Dataset
 from common.data.parquet import write_dataset
 from common.data.truth import write_truth
 from common.errors import InputError
+from common.place import Simulation
 
 CONFIG = make_config(
     {"kind": "vectors", "sample-shape": [2], "seen-classes": ["dog", "cat"], "classes": ["dog", "cat", "eel"]}
@@ -27,11 +28,11 @@ def _site(folder, dataset=None, truth=None):
     write_dataset(_dataset() if dataset is None else dataset, path)
     if truth is not None:
         write_truth(list(truth), list(truth.values()), None, folder / "truth.parquet")
-    return Site("site-0", 0, path, folder, folder / "truth.parquet" if truth is not None else None)
+    return SimulatedSite("site-0", 0, path, folder, folder / "truth.parquet", Simulation(folder))
 
 
 def test_labels_are_indices_of_the_runs_seen_classes(tmp_path):
-    data = load_site_data(_site(tmp_path), CONFIG)
+    data = load_samples(_site(tmp_path), CONFIG)
     assert data.labels.tolist() == [1, -1, 0, -1]
     assert data.ids == ("a", "b", "c", "d")
     assert data.x.tolist() == [[0, 1], [2, 3], [4, 5], [6, 7]]
@@ -41,14 +42,14 @@ def test_labels_are_indices_of_the_runs_seen_classes(tmp_path):
 
 def test_truth_is_aligned_by_id_and_unknown_where_it_says_nothing(tmp_path):
     site = _site(tmp_path, truth={"c": "dog", "b": "eel", "d": "gnu", "z": "cat"})
-    assert load_site_data(site, CONFIG).truth.tolist() == [-1, 2, 0, -1]
-    assert load_site_data(site, CONFIG.but(classes=())).truth is None
+    assert load_samples(site, CONFIG).truth.tolist() == [-1, 2, 0, -1]
+    assert load_samples(site, CONFIG.but(classes=())).truth is None
 
 
 def test_a_label_that_the_run_does_not_know_is_refused(tmp_path):
     site = _site(tmp_path, _dataset(("cat", None, "dogs", None)))
     with pytest.raises(InputError) as caught:
-        load_site_data(site, CONFIG)
+        load_samples(site, CONFIG)
     assert "'dogs', which is not a seen class" in str(caught.value)
     assert "did you mean 'dog'?" in str(caught.value)
     assert label_indices(_dataset(), ("cat", "dog")).tolist() == [0, -1, 1, -1]
@@ -57,7 +58,7 @@ def test_a_label_that_the_run_does_not_know_is_refused(tmp_path):
 @pytest.mark.parametrize("config", [CONFIG.but(sample_shape=(3,)), CONFIG.but(kind="images", sample_shape=(1, 8, 8))])
 def test_data_of_another_shape_or_kind_is_refused(tmp_path, config):
     with pytest.raises(InputError, match=r"holds vectors of shape \(2,\), the run expects"):
-        load_site_data(_site(tmp_path), config)
+        load_samples(_site(tmp_path), config)
 
 
 def test_the_fingerprint_follows_samples_ids_and_labels(tmp_path):
@@ -72,19 +73,19 @@ def test_the_fingerprint_follows_samples_ids_and_labels(tmp_path):
     prints = []
     for i, dataset in enumerate(variants):
         (tmp_path / str(i)).mkdir()
-        prints.append(load_site_data(_site(tmp_path / str(i), dataset), CONFIG).fingerprint)
+        prints.append(load_samples(_site(tmp_path / str(i), dataset), CONFIG).fingerprint)
     assert len(set(prints)) == 4
     (tmp_path / "again").mkdir()
-    assert load_site_data(_site(tmp_path / "again"), CONFIG).fingerprint == prints[0]
+    assert load_samples(_site(tmp_path / "again"), CONFIG).fingerprint == prints[0]
 
 
 def test_a_file_that_changes_is_read_again(tmp_path):
     site = _site(tmp_path)
-    load_site_data(site, CONFIG)
+    load_samples(site, CONFIG)
     before = site.data.stat()
     write_dataset(_dataset(("dog", None, "dog", None)), site.data)
     os.utime(site.data, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    assert load_site_data(site, CONFIG).labels.tolist() == [0, -1, 0, -1]
+    assert load_samples(site, CONFIG).labels.tolist() == [0, -1, 0, -1]
 
 
 def test_a_real_site_holds_out_a_share_of_its_labels_the_same_ones_every_time():

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from common.config import from_json, load_config, make_config, parse_assignments
 from common.errors import InputError
 from common.files import write_json
-from common.settings import AnyConfig, kebab
+from common.methods.registry import all_methods, get_method
+from common.settings import RunConfig, kebab
 
 TEXTS = {
     "data": "my.parquet",
@@ -38,14 +39,14 @@ def _texts(annotation, default, key):
     return [value for value in literals if isinstance(value, str) and value != default]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", all_methods())
 def test_every_setting_is_reachable_as_text_and_survives_json(method):
-    fields = {**AnyConfig.model_fields, **METHODS[method].options.model_fields}
+    fields = {**RunConfig.model_fields, **get_method(method).options.model_fields}
     for name in fields.keys() - {"method", "options"}:
         key = kebab(name)
         default = make_config({"method": method})
         hint = fields[name].annotation
-        before = getattr(default.options if name in METHODS[method].options.model_fields else default, name)
+        before = getattr(default.options if name in get_method(method).options.model_fields else default, name)
         for text in _texts(hint, before, key):
             try:
                 config = make_config({"method": method, key: text})
@@ -54,7 +55,7 @@ def test_every_setting_is_reachable_as_text_and_survives_json(method):
                 continue
         else:
             pytest.fail(f"no text reaches {key}")
-        own = name in METHODS[method].options.model_fields
+        own = name in get_method(method).options.model_fields
         after = getattr(config.options if own else config, name)
         assert after != before
         assert type(after) is not str or after == text
@@ -62,11 +63,11 @@ def test_every_setting_is_reachable_as_text_and_survives_json(method):
         assert from_json(config.to_json()).options == config.options
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", all_methods())
 def test_defaults_are_valid_and_plan_every_round(method):
     config = make_config({"method": method})
     assert from_json(config.to_json()) == config
-    assert METHODS[method].plan(config, METHODS[method].rounds(config)).phase in {"closing", "head", "training"}
+    assert get_method(method).plan(config, get_method(method).rounds(config)).phase in {"closing", "head", "training"}
 
 
 @settings(max_examples=40, deadline=None)
@@ -99,7 +100,7 @@ def test_json_gives_back_the_same_configuration(alpha, seed, names, resolution, 
     ("setting", "value", "said"),
     [
         ("alhpa", "1", "unknown setting 'alhpa'; did you mean 'alpha'?"),
-        ("categories", "5", "setting 'categories' belongs to method fedavg-simgcd and fedavg-gcd, not to fedlpa"),
+        ("categories", "5", "setting 'categories' belongs to method fedavg-gcd and fedavg-simgcd, not to fedlpa"),
         ("min_support", "5", "did you mean 'min-support'?"),
         ("options", "x", "unknown setting 'options'"),
         ("zzz", "x", "unknown setting 'zzz'; 'fedlpa settings --method fedlpa' lists all."),

@@ -8,6 +8,8 @@ import pytest
 from federation import Federation, rounds_of
 from scores import global_accuracy
 
+from common.place import Deployment
+
 SITES = ("site-0", "site-1", "site-2")
 ROUNDS = 5
 
@@ -54,7 +56,7 @@ def test_only_contracted_records_crossed(finished: tuple[Federation, Path, str])
 
     federation, out, _ = finished
     config = load_config(out / "config.json")
-    contract = get_method("fedlpa").contract(config)
+    contract = get_method("fedlpa").contract(config, Deployment())
     for site in SITES:
         told = federation.command("site", "audit", "--config", str(federation.site(site) / "site.toml"))
         assert told.returncode == 0

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from common.data.graph import Graph, undirected, write_graph
+from common.place import Simulation
 
 CLASSES = 5
 
@@ -72,8 +73,8 @@ def run_graphs(tmp_path, graph_file, flower_task):
     """Runs a method; returns metrics, files, grid."""
     from common.config import make_config
     from common.run.run_files import RunFiles
+    from server_app.methods import server_method
     from server_app.run import run
-    from server_app.sites.lay_samples import prepare_simulation
 
     def start(method="fedlog", folder="run", twist=None, overwrite=True, **settings):
         given = {"method": method, "data": str(graph_file), "clients": 3, "rounds": 6, "tensorboard": False}
@@ -82,8 +83,9 @@ def run_graphs(tmp_path, graph_file, flower_task):
             del given["min-group"]
         given |= {name.replace("_", "-"): value for name, value in settings.items()}
         files = RunFiles(tmp_path / folder)
-        config = prepare_simulation(make_config(given), files, overwrite=overwrite)
+        config = make_config(given)
+        config = server_method(config).lay_out(config, files, overwrite)
         grid = Grid(config.clients, twist)
-        return run(grid, config, files, lambda record: None).to_json(), files, grid
+        return run(grid, config, files, Simulation(files.sites), lambda record: None).to_json(), files, grid
 
     return start

@@ -9,6 +9,7 @@ import torch
 from common.config import make_config
 from common.errors import InputError
 from common.methods.registry import get_method
+from common.place import Deployment
 from common.run.model_files import load_model
 from common.wire.contract import Contract
 
@@ -112,7 +113,7 @@ def test_on_cora_every_round_stays_below_the_published_codes_upload():
     config = make_config({"method": "fedlog-published"}).but(
         kind="graph", sample_shape=(1433,), seen_classes=tuple("abcdefg"), classes=()
     )
-    contract: Contract = get_method("fedlog-published").contract(config)
+    contract: Contract = get_method("fedlog-published").contract(config, Deployment())
 
     def size(names):
         specs = [spec for name in names for spec in contract.arrays[name].values()]

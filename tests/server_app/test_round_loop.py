@@ -13,7 +13,9 @@ from flwr.app import Error, Message
 from common.config import make_config
 from common.errors import RunFailedError
 from common.methods.registry import get_method
+from common.place import Deployment
 from common.privacy.accountant import epsilon
+from common.run.checkpoint import read_checkpoint
 from common.run.run_files import RunFiles
 from common.wire.messages import client_content, read_arrays, read_instruction
 from server_app.run import run
@@ -100,7 +102,7 @@ class Sites:
                 reply, delay = Message(found, reply_to=message), 0.0
             else:
                 records, metrics, delay = (*found, 0.0)[:3]
-                if get_method(told.config.method).plan(told.config, number).keeps_weights:
+                if not get_method(told.config.method).plan(told.config, number).sends_weights:
                     records = {name: arrays for name, arrays in records.items() if name != "weights"}
                 reply = Message(client_content(records, metrics), reply_to=message)
         self.replies[key] = (time.monotonic() + delay, reply)
@@ -132,7 +134,7 @@ def prepared(tmp_path):
 
 def play(prepared, grid, say=None):
     config, files = prepared
-    run(grid, config, files, lambda record: None, simulated=False, say=say)
+    run(grid, config, files, Deployment(), lambda record: None, say)
     return [record.to_json() for record in files.history()]
 
 
@@ -216,7 +218,7 @@ def test_without_a_quorum_the_run_ends_and_its_checkpoint_stays(prepared, monkey
     config, files = prepared()
     with pytest.raises(RunFailedError, match=r"round 2: 1 sites answered.*gone.*checkpoint is kept"):
         play((config, files), Sites(a=honest(), b=gone))
-    assert files.read_checkpoint()[0] == 1
+    assert read_checkpoint(files.checkpoint)[0] == 1
     history = play((config, files), Sites(a=honest(), b=honest()))
     assert [record["round"] for record in history] == [1, 2, 3]
 
@@ -290,7 +292,7 @@ def test_a_noised_simulation_that_breaks_off_goes_on_as_if_it_had_not(prepared):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(grid, config, files, stop, simulated=False)
+        run(grid, config, files, Deployment(), stop)
     resumed = play((config, files), grid)
     assert [record["privacy"] for record in resumed] == [record["privacy"] for record in straight]
     for (_, found), wanted in zip(load_weights(config, files), expected, strict=True):
@@ -303,7 +305,7 @@ def load_weights(config, files):
     from server_app.methods.fedlpa.server import FedLPAServer
 
     after = load_model(files.model).weights
-    return [(before, after[name]) for name, before in FedLPAServer(config).weights().items()]
+    return [(before, after[name]) for name, before in FedLPAServer(config, Deployment()).weights().items()]
 
 
 def test_answers_that_are_refused_do_not_hurry_the_others(prepared):
@@ -321,7 +323,7 @@ def mean_move(config, files):
     from server_app.methods.fedlpa.server import FedLPAServer
 
     assert get_method(config.method).name == "fedlpa"
-    before = FedLPAServer(config).weights()
+    before = FedLPAServer(config, Deployment()).weights()
     after = load_model(files.model).weights
     return float(np.mean(np.concatenate([(after[name] - before[name]).ravel() for name in before])))
 

@@ -15,6 +15,7 @@ from common.data.dataset import Dataset
 from common.data.parquet import write_dataset
 from common.data.read import read_dataset
 from common.errors import InputError, RunFailedError
+from common.place import Simulation
 from common.run.model_files import load_model
 from common.wire.messages import DELIVER, read_arrays, read_instruction, read_metrics
 from server_app.run import run
@@ -62,7 +63,7 @@ class MemoryGrid:
 
 def _run(prepared, grid=None, watch=lambda record: None):
     config, files = prepared
-    metrics = run(grid or MemoryGrid(), config, files, watch)
+    metrics = run(grid or MemoryGrid(), config, files, Simulation(files.sites), watch)
     return metrics.to_json(), [record.to_json() for record in files.history()]
 
 
@@ -233,7 +234,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(small_federation):
     for name, (grid, watch) in stops.items():
         config, files = small_federation(name, **settings)
         with pytest.raises(_Stop):
-            run(grid, config, files, watch)
+            run(grid, config, files, Simulation(files.sites), watch)
         assert not files.metrics.exists()
         watched = []
         metrics, history = _run(small_federation(name, **settings), MemoryGrid(), watched.append)
@@ -332,7 +333,7 @@ def test_a_silent_site_is_named_when_the_time_is_up(small_federation):
 @pytest.mark.parametrize(("looks", "gets_it"), [(2, True), (10_000, False)])
 def test_the_final_model_waits_for_a_site_that_is_away_but_not_for_ever(small_federation, monkeypatch, looks, gets_it):
     """Site 1 is gone once the last round is over, and is seen again after so many looks."""
-    monkeypatch.setattr("server_app.rounds.RETURN", 1.0)
+    monkeypatch.setattr("server_app.attendance.RETURN", 1.0)
     prepared = small_federation()
     grid = MemoryGrid()
     ended = []
@@ -394,7 +395,7 @@ def test_the_federations_curve_reaches_the_round_that_discovers(small_federation
     grid = MemoryGrid()
     _run(small_federation(labelled_fraction=1.0), grid)
     trained = [(m, r) for m, r in grid.exchanged if m.metadata.message_type == "train"]
-    curves = {read_instruction(m).round: read_instruction(m).curve for m, _ in trained}
+    curves = {read_instruction(m).round: read_instruction(m).values.get("curve") for m, _ in trained}
     sent = [
         (np.array(metrics["calibration-curve"]), metrics["calibration-labels"])
         for m, r in trained
@@ -468,7 +469,7 @@ def test_local_only_goes_on_to_the_same_result(small_federation):
     for name, (grid, watch) in {"after": _stop_after(2), "in training": _stop_within(2)}.items():
         config, files = small_federation(name, **settings)
         with pytest.raises(_Stop):
-            run(grid, config, files, watch)
+            run(grid, config, files, Simulation(files.sites), watch)
         _, history = _run(small_federation(name, **settings))
         assert _told(history) == _told(expected), name
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from client_app.graphs.node_data import load_graph_data, split_labelled
-from client_app.site import Site
+from client_app.site import RealSite
 from common.config import make_config
 from common.data.dataset import Dataset
 from common.data.graph import Graph, undirected, write_graph
@@ -30,7 +30,7 @@ def _graph(**changes):
 def _load(folder, graph, **settings):
     write_graph(graph, folder / "data.npz")
     given = {"method": "fedlog", "kind": "graph", "sample-shape": "3", "seen-classes": "a,b,c", **settings}
-    site = Site("s", 0, folder / "data.npz", folder)
+    site = RealSite("s", folder / "data.npz", folder, folder / "policy.yaml")
     return load_graph_data(site, make_config(given))
 
 
@@ -90,7 +90,9 @@ def test_a_table_becomes_the_similarity_graph_of_its_rows(tmp_path):
     table = _table()
     write_dataset(table, tmp_path / "data.parquet")
     given = {"method": "fedlog", "kind": "vectors", "sample-shape": "4", "seen-classes": "c0,c1,c2", "knn": "3"}
-    data = load_graph_data(Site("s", 0, tmp_path / "data.parquet", tmp_path), make_config(given))
+    data = load_graph_data(
+        RealSite("s", tmp_path / "data.parquet", tmp_path, tmp_path / "policy.yaml"), make_config(given)
+    )
     x = (table.x - table.x.mean(axis=0)) / table.x.std(axis=0)
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)
     cosine = unit @ unit.T - 2 * np.eye(60)

@@ -14,6 +14,7 @@ from common.methods.registry import get_method
 from common.models import all_features, build_network, feature_width, restore_network, travelling, with_backbone
 from common.models.backbone_files import FOLDER_OF_BACKBONES
 from common.models.pretrained import load_backbone
+from common.place import Deployment
 from common.run.model_files import Model, load_model, save_model
 from common.wire.records import WEIGHTS
 
@@ -75,8 +76,8 @@ def test_only_the_last_blocks_travel_and_learn(kind, prefix, blocks, folders):
         "head.weight",
         *(f"projector.{i}.{part}" for i in (0, 2) for part in ("weight", "bias")),
     }
-    contract = get_method("fedlpa").contract(_config(folders[kind], **{"trainable-blocks": blocks}))
-    assert contract.required[WEIGHTS].keys() == travelling(network).keys()
+    contract = get_method("fedlpa").contract(_config(folders[kind], **{"trainable-blocks": blocks}), Deployment())
+    assert contract.arrays[WEIGHTS].keys() == travelling(network).keys()
     network.train()
     z = network.features(network.prepare(_images()))
     (network.project(z).sum() + network.head_cosines(z).sum()).backward()

@@ -1,10 +1,13 @@
 """Clipping and noise, bit for bit against Flower's own functions, which it keeps internal."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from flwr.supercore.differential_privacy import add_gaussian_noise_inplace, compute_clip_model_update, compute_stdv
 
 from common.config import make_config
+from common.place import Simulation
 from common.privacy.mechanism import WORDS, add_noise, clip_update
 from server_app.aggregate.noisy import CENTRAL, NoisyMean
 
@@ -56,7 +59,7 @@ def test_noise_is_flower_s(dtype, deviation):
 
 def test_noise_on_a_mean_has_flower_s_deviation():
     config = make_config({"central-clip-norm": "0.3", "central-noise-multiplier": "1.7", "share-categories": "false"})
-    mean = NoisyMean(config)
+    mean = NoisyMean(config, Simulation(Path()))
     for _ in range(7):
         mean.add(some_arrays(0, np.float32), 3.0)
     expected = flat(some_arrays(0, np.float32))

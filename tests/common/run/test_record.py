@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from common.errors import InputError
-from common.run.metrics import DiscoveryFinal, GraphFinal, RunMetrics, read_metrics
+from common.run.metrics import DiscoveryFinal, GraphFinal, RunMetrics
 from common.run.record import RoundRecord, read_rounds
 
 LINE = {
@@ -72,7 +72,7 @@ def test_final_scores_of_both_kinds_and_those_not_known_here_come_back(tmp_path)
         assert metrics.to_json()["final"] == final
         assert list(metrics.to_json()["final"]) == list(final)
         (tmp_path / "metrics.json").write_text(json.dumps(metrics.to_json()))
-        assert read_metrics(tmp_path / "metrics.json") == metrics
+        assert RunMetrics.read(tmp_path / "metrics.json") == metrics
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_final_scores_of_both_kinds_and_those_not_known_here_come_back(tmp_path)
     [("{", "is not valid JSON"), ("[]", "holds no JSON object"), ("{}", "final"), ('{"final": 1}', "final")],
 )
 def test_a_file_without_metrics_is_told(tmp_path, text, told):
-    assert read_metrics(tmp_path / "metrics.json") is None
+    assert RunMetrics.read(tmp_path / "metrics.json") is None
     (tmp_path / "metrics.json").write_text(text)
     with pytest.raises(InputError, match=told):
-        read_metrics(tmp_path / "metrics.json")
+        RunMetrics.read(tmp_path / "metrics.json")

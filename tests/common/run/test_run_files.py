@@ -8,9 +8,9 @@ import pytest
 
 from common.config import make_config
 from common.errors import InputError
+from common.run.checkpoint import Snapshot, read_checkpoint, write_checkpoint
 from common.run.record import RoundRecord
 from common.run.run_files import RunFiles
-from server_app.method import Snapshot
 
 CONFIG = make_config(
     {"kind": "vectors", "sample-shape": [4], "seen-classes": ["a"], "classes": ["a", "b"], "alpha": 0.3}
@@ -26,14 +26,14 @@ def _claimed(folder, config=CONFIG):
 
 def _unfinished(folder):
     files = _claimed(folder)
-    files.write_checkpoint(1, Snapshot({"w": np.zeros(1)}, {}))
+    write_checkpoint(files.checkpoint, 1, Snapshot({"w": np.zeros(1)}, {}))
     return files
 
 
 def test_a_new_folder_is_claimed_and_an_unfinished_run_goes_on(tmp_path):
     files = _claimed(tmp_path / "deep" / "run")
     assert files.claim(CONFIG, overwrite=False) is False
-    files.write_checkpoint(1, Snapshot({}, {}))
+    write_checkpoint(files.checkpoint, 1, Snapshot({}, {}))
     assert files.claim(CONFIG, overwrite=False) is True
 
 
@@ -67,7 +67,7 @@ def test_a_finished_run_is_only_replaced_when_told_so(tmp_path):
 
 def test_a_run_with_a_damaged_checkpoint_is_neither_resumed_nor_lost(tmp_path):
     files = _unfinished(tmp_path / "run")
-    files.write_checkpoint(1, Snapshot({"x": np.ones(3)}, {}))
+    write_checkpoint(files.checkpoint, 1, Snapshot({"x": np.ones(3)}, {}))
     whole = files.checkpoint.read_bytes()
     files.checkpoint.write_bytes(whole[:-5])
     with pytest.raises(InputError, match=r"checkpoint\.safetensors cannot be read .*; restore it or start again"):
@@ -136,9 +136,9 @@ def test_a_record_with_nan_is_refused(tmp_path):
 def test_a_checkpoint_comes_back(tmp_path):
     files = _claimed(tmp_path / "run")
     arrays = {"weights/w": np.arange(6, dtype=np.float32).reshape(2, 3).T, "own/site-1": np.array([3, 1])}
-    files.write_checkpoint(1, Snapshot({"old": np.zeros(2)}, {}))
-    files.write_checkpoint(7, Snapshot(arrays, {"curve": [0.5, 1.0], "next-number": 4}))
-    done, snapshot = files.read_checkpoint()
+    write_checkpoint(files.checkpoint, 1, Snapshot({"old": np.zeros(2)}, {}))
+    write_checkpoint(files.checkpoint, 7, Snapshot(arrays, {"curve": [0.5, 1.0], "next-number": 4}))
+    done, snapshot = read_checkpoint(files.checkpoint)
     assert done == 7
     assert snapshot.values == {"curve": [0.5, 1.0], "next-number": 4}
     assert snapshot.arrays.keys() == arrays.keys()
@@ -152,26 +152,26 @@ def test_a_damaged_checkpoint_is_told(tmp_path, damage):
     files = _unfinished(tmp_path / "run")
     files.checkpoint.write_bytes(damage(files.checkpoint.read_bytes()))
     with pytest.raises(InputError, match=r"checkpoint\.safetensors cannot be read"):
-        files.read_checkpoint()
+        read_checkpoint(files.checkpoint)
 
 
 WRITER = """
 import sys
 from pathlib import Path
 import numpy as np
-from server_app.method import Snapshot
+from common.run.checkpoint import Snapshot, read_checkpoint, write_checkpoint
 from common.run.record import RoundRecord
 from common.run.run_files import RunFiles
 
 files = RunFiles(Path(sys.argv[1]))
-done = files.read_checkpoint()[0] if files.checkpoint.exists() else 0
+done = read_checkpoint(files.checkpoint)[0] if files.checkpoint.exists() else 0
 files.keep_rounds(done)
 print("ready", flush=True)
 for number in range(done + 1, 10**6):
     files.add_round(RoundRecord(round=number))
     snapshot = Snapshot({"w": np.full(500_000, number), "v": np.full((3, 7), -number)}, {"number": number})
     print("begins", number, flush=True)
-    files.write_checkpoint(number, snapshot)
+    write_checkpoint(files.checkpoint, number, snapshot)
     print("wrote", number, flush=True)
 """
 
@@ -183,7 +183,7 @@ def test_a_server_killed_while_it_writes_leaves_a_whole_checkpoint(tmp_path):
     for _ in range(12):
         told = _killed_after(files.folder, rng.uniform(0.0, 0.05))
         last = max((int(line.split()[1]) for line in told if line.startswith("wrote")), default=0)
-        done, snapshot = files.read_checkpoint()
+        done, snapshot = read_checkpoint(files.checkpoint)
         assert last <= done <= last + 1 or last == 0
         assert snapshot.values == {"number": done}
         assert (snapshot.arrays["w"] == done).all()

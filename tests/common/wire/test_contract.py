@@ -8,17 +8,20 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.wire.contract import METRICS, ArraySpec, Contract, ScalarSpec, sits_out, violations
+from common.wire.contract import METRICS, ArraySpec, Contract, Record, ScalarSpec, sits_out, violations
 from common.wire.messages import client_content
 
 CONTRACT = Contract(
-    required={"weights": {"w": ArraySpec("float32", (3, 2)), "b": ArraySpec("float32", (4,))}},
-    optional={
-        "rows": {
-            "rows": ArraySpec("float32", (None, 2), most=5),
-            "counts": ArraySpec("int64", (None,), most=5, low=1, high=100),
-        }
-    },
+    (
+        Record("weights", {"w": ArraySpec("float32", (3, 2)), "b": ArraySpec("float32", (4,))}, required=True),
+        Record(
+            "rows",
+            {
+                "rows": ArraySpec("float32", (None, 2), most=5),
+                "counts": ArraySpec("int64", (None,), most=5, low=1, high=100),
+            },
+        ),
+    ),
     metrics={
         "samples": ScalarSpec(0, 1000, whole=True),
         "loss": ScalarSpec(-10, 10),

@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from flwr.app import Message
 
 from common.config import make_config
+from common.place import Deployment, Simulation
 from common.wire.messages import (
     Instruction,
     client_content,
@@ -20,11 +23,11 @@ RECORDS = {
 
 
 @pytest.mark.usefixtures("flower_task")
-@pytest.mark.parametrize("curve", [None, (0.25, -0.5)])
-@pytest.mark.parametrize("root", ["", "/tmp/sites"])
-def test_an_instruction_and_its_arrays_arrive_as_they_were_sent(curve, root):
+@pytest.mark.parametrize("values", [{}, {"curve": (0.25, -0.5)}])
+@pytest.mark.parametrize("place", [Deployment(), Simulation(Path("/tmp/sites"))])
+def test_an_instruction_and_its_arrays_arrive_as_they_were_sent(values, place):
     config = make_config({"knn": 7, "seen-classes": ["a, b", "ü"], "sample-shape": [4], "kind": "vectors"})
-    instruction = Instruction(config, 3, curve, root)
+    instruction = Instruction(config, 3, place, "a run", values)
     content = server_content(instruction, RECORDS)
     arrived = Message(content, dst_node_id=1, message_type="train")
     again = read_instruction(arrived)

@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from common.config import make_config
+from common.run.metrics import DiscoveryFinal, RunMetrics, Split
 from fedlpa.benchmark import cells as module
 from fedlpa.benchmark.cells import Cell, run_cells, simulate_command
 
@@ -72,7 +73,7 @@ def test_finished_cells_are_kept_with_their_metrics(go):
     again, calls = go([_cell("a"), _cell("b"), _cell("c")])
     assert [r.status for r in again] == ["kept", "kept", "done"]
     assert calls == ["c False"]
-    assert [r.metrics for r in again] == [{"final": {"global": {"all": 0.5}}}] * 3
+    assert [r.metrics for r in again] == [RunMetrics(final=DiscoveryFinal(global_=Split(all=0.5)))] * 3
 
 
 def test_a_failed_cell_says_why_and_the_rest_goes_on(go, tmp_path):

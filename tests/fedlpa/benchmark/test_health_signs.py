@@ -1,8 +1,7 @@
-import json
-
 import pytest
 from scipy.stats import spearmanr
 
+from common.run.record import RoundRecord
 from fedlpa.benchmark.cells import Cell, Result
 from fedlpa.benchmark.health_signs import health_section, signs_of
 
@@ -14,11 +13,11 @@ def _run(tmp_path, data, method, seed, measures):
 
 def test_the_last_value_of_every_sign_is_taken(tmp_path):
     records = [
-        {"scores": {"seen_accuracy": 0.1}, "health": {"stability": 0.5, "silhouette": 0.2}},
-        {"scores": {"seen_accuracy": 0.9}, "health": {"stability": 0.7}},
-        {"scores": {"seen_accuracy": None}, "health": {}},
+        RoundRecord(round=1, scores={"seen_accuracy": 0.1}, health={"stability": 0.5, "silhouette": 0.2}),
+        RoundRecord(round=2, scores={"seen_accuracy": 0.9}, health={"stability": 0.7}),
+        RoundRecord(round=3, scores={"seen_accuracy": None}),
     ]
-    (tmp_path / "rounds.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    (tmp_path / "rounds.jsonl").write_text("".join(record.to_line() for record in records))
     assert signs_of(tmp_path) == {
         "health_seen_accuracy": 0.9,
         "health_stability": 0.7,

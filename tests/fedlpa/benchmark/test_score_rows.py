@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from common.run.metrics import RunMetrics
 from fedlpa.benchmark.score_rows import SCORES, Column, Row, cell, markdown, measures_of, percent, summarise
 
 
@@ -66,7 +67,7 @@ def test_the_measures_of_a_run():
         "seconds": {"total": 12.5},
         "wire": {"up_bytes_per_client_round": 7, "down_bytes_per_client_round": 8},
     }
-    found = measures_of(metrics)
+    found = measures_of(RunMetrics.model_validate(metrics))
     assert found["global_all"] == 0.9
     assert found["global_new"] is None
     assert found["local_all"] == 0.7

@@ -10,6 +10,7 @@ import pytest
 
 from common.config import make_config
 from common.errors import InputError, RunFailedError
+from common.run.metrics import DiscoveryFinal, RunMetrics, Split
 from fedlpa.benchmark import ablations
 from fedlpa.benchmark import gcd_suite as gcd
 from fedlpa.benchmark.cells import Cell, Result
@@ -184,8 +185,10 @@ def test_without_a_terminal_there_is_a_line_a_cell_and_the_time_left_is_by_cost(
     cells = [Cell(name, {}, {}, cost) for name, cost in (("a", 1.0), ("b", 2.0), ("c", 3.0))]
     stream = io.StringIO()
     with CellsView(cells, stream) as view:
-        view.on_result(Result(cells[0], "kept", tmp_path, {}), 0.0)
-        view.on_result(Result(cells[1], "done", tmp_path, {"final": {"global": {"all": 0.5}}}), 20.0)
+        view.on_result(Result(cells[0], "kept", tmp_path, RunMetrics(final=DiscoveryFinal())), 0.0)
+        view.on_result(
+            Result(cells[1], "done", tmp_path, RunMetrics(final=DiscoveryFinal(global_=Split(all=0.5)))), 20.0
+        )
         view.on_result(Result(cells[2], "failed", tmp_path, error="no [data]"), 1.0)
     one, two, three = stream.getvalue().splitlines()
     assert one == "[1/3] a: kept"

@@ -1,14 +1,18 @@
 """Clipping and noise at the server, against closed forms; whole runs are in ``test_round_loop.py``."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from common.config import make_config
+from common.place import Deployment, Simulation
 from common.wire.records import WEIGHTS
 from server_app.aggregate.noisy import NoisyMean, clip_reply
 from server_app.aggregate.robust import make_aggregate
 from server_app.method import Reply
 
+HERE = Simulation(Path())
 SETTINGS = {"central-clip-norm": "2", "central-noise-multiplier": "3", "share-categories": "false"}
 
 
@@ -16,8 +20,8 @@ def update(value, size=30_000):
     return {"w": np.full(size, value, np.float32)}
 
 
-def noisy_mean(values, **settings):
-    mean = make_aggregate(make_config({**SETTINGS, **settings}))
+def noisy_mean(values, place=HERE, **settings):
+    mean = make_aggregate(make_config({**SETTINGS, **settings}), place)
     assert isinstance(mean, NoisyMean)
     for value, weight in values:
         mean.add(update(value), weight)
@@ -45,7 +49,13 @@ def test_the_order_of_replies_does_not_show_and_simulated_noise_repeats():
 
 def test_noise_of_a_real_federation_does_not_repeat():
     real = {"data": "", "kind": "vectors", "sample-shape": "4", "seen-classes": "x,y"}
-    assert np.any(noisy_mean([(0.0, 1)], **real) != noisy_mean([(0.0, 1)], **real))
+    assert np.any(noisy_mean([(0.0, 1)], Deployment(), **real) != noisy_mean([(0.0, 1)], Deployment(), **real))
+
+
+def test_it_is_the_place_that_decides_and_not_what_the_settings_look_like():
+    """A deployment's settings may name data, and a simulation's none: neither says where the run takes place."""
+    assert np.any(noisy_mean([(0.0, 1)], Deployment()) != noisy_mean([(0.0, 1)], Deployment()))
+    np.testing.assert_array_equal(noisy_mean([(0.0, 1)], data=""), noisy_mean([(0.0, 1)], data=""))
 
 
 def test_updates_are_clipped_before_they_are_joined():

@@ -1,8 +1,10 @@
 import pytest
 
 from common.config import make_config
-from common.methods.fedlpa import head_rounds_of, plan
-from common.methods.registry import round_contract, updates_sent
+from common.methods.fedlpa.spec import head_rounds_of, plan
+from common.methods.plan import round_contract
+from common.methods.registry import get_method, updates_sent
+from common.place import Deployment
 
 
 def _config(**settings):
@@ -41,8 +43,8 @@ def test_without_a_catalogue_that_a_head_could_be_trained_for_the_last_round_clo
 
 def test_rounds_that_train_no_network_send_no_weights_and_spend_no_privacy():
     config = _config()
-    contract = METHODS["fedlpa"].contract(config)
-    assert "weights" in round_contract(contract, plan(config, 26)).required
+    contract = get_method("fedlpa").contract(config, Deployment())
+    assert "weights" in round_contract(contract, plan(config, 26)).arrays
     for number in (27, 28, 30):
         assert "weights" not in round_contract(contract, plan(config, number)).arrays
         assert "catalogue" in round_contract(contract, plan(config, number)).arrays

@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from common.config import make_config
 from common.methods.registry import get_method
+from common.place import Simulation
 from server_app.method import Reply
 from server_app.methods.fedlpa.server import FedLPAServer
 
@@ -20,6 +23,7 @@ CONFIG = make_config(
 )
 PLANS = {number: get_method("fedlpa").plan(CONFIG, number) for number in range(1, 8)}
 DISCOVERY = 4
+HERE = Simulation(Path())
 
 
 def _reply(server, site, axes, names, counts=None, truth=None, **metrics):
@@ -44,7 +48,7 @@ def _round(server, number, *replies):
 
 
 def _own(server, site):
-    return server.broadcast(PLANS[5], site)[0]["catalogue"]["own"].tolist()
+    return server.broadcast(PLANS[5], site).records["catalogue"]["own"].tolist()
 
 
 def test_the_plan_of_these_tests():
@@ -53,7 +57,7 @@ def test_the_plan_of_these_tests():
 
 
 def test_rows_become_one_catalogue_and_each_site_learns_its_own_categories():
-    server = FedLPAServer(CONFIG)
+    server = FedLPAServer(CONFIG, HERE)
     _round(
         server,
         DISCOVERY,
@@ -67,27 +71,27 @@ def test_rows_become_one_catalogue_and_each_site_learns_its_own_categories():
 
 @pytest.mark.parametrize("restart", [False, True])
 def test_numbers_last_over_discoveries_and_restarts(restart):
-    server = FedLPAServer(CONFIG)
+    server = FedLPAServer(CONFIG, HERE)
     _round(server, DISCOVERY, _reply(server, "x", [1, 5, 6, 7], [1, -1, -1, -1], [9, 40, 30, 20]))
     _round(server, 6, _reply(server, "x", [1, 7, 6], [1, -1, -1], [9, 40, 30]))
     assert server.catalogue().labels(["a", "b"]) == ["b", "novel-3", "novel-2"]
     if restart:
-        server, before = FedLPAServer(CONFIG), server
+        server, before = FedLPAServer(CONFIG, HERE), server
         server.restore(before.snapshot())
     _round(server, 6, _reply(server, "x", [7, 6, 9], [-1, -1, -1], [9, 20, 40]))
     assert server.catalogue().numbers.tolist() == [4, 2, 3]
 
 
 def test_a_snapshot_restores_what_is_broadcast():
-    server = FedLPAServer(CONFIG)
+    server = FedLPAServer(CONFIG, HERE)
     _round(server, 3, _reply(server, "x", None, None, **{"calibration-curve": [0.1] * 8, "calibration-labels": 9}))
     _round(server, DISCOVERY, _reply(server, "x", [5, 6], [-1, 0]))
-    other = FedLPAServer(CONFIG.but(seed=1))
+    other = FedLPAServer(CONFIG.but(seed=1), HERE)
     other.restore(server.snapshot())
     for site in ("x", "z"):
-        records, curve = server.broadcast(PLANS[5], site)
-        again, same_curve = other.broadcast(PLANS[5], site)
-        assert curve == same_curve == pytest.approx([0.1] * 8)
+        sent, same = server.broadcast(PLANS[5], site), other.broadcast(PLANS[5], site)
+        assert sent.values["curve"] == same.values["curve"] == pytest.approx([0.1] * 8)
+        records, again = sent.records, same.records
         assert records.keys() == again.keys() == {"weights", "catalogue"}
         for record, arrays in records.items():
             assert arrays.keys() == again[record].keys()
@@ -96,20 +100,20 @@ def test_a_snapshot_restores_what_is_broadcast():
 
 
 def test_curves_are_blended_by_the_labels_hidden_for_them():
-    server = FedLPAServer(CONFIG)
+    server = FedLPAServer(CONFIG, HERE)
     replies = [
         _reply(server, site, None, None, **{"calibration-curve": [value] * 8, "calibration-labels": labels})
         for site, value, labels in (("x", 0.2, 30), ("y", 0.8, 10), ("z", 1.0, 0))
     ]
     _round(server, 3, *replies, _reply(server, "w", None, None, **{"calibration-curve": [1.0] * 8}))
-    assert server.broadcast(PLANS[4], "x")[1] == pytest.approx([0.35] * 8)
+    assert server.broadcast(PLANS[4], "x").values["curve"] == pytest.approx([0.35] * 8)
     _round(server, 5, _reply(server, "x", None, None))
-    assert server.broadcast(PLANS[6], "x")[1] is None
+    assert server.broadcast(PLANS[6], "x").values == {}
 
 
 def test_a_discovery_is_scored_by_category_and_what_was_not_sent_is_a_category_of_its_own():
     # Both sites' first concept is one category; each has a further concept too small to send.
-    server = FedLPAServer(CONFIG)
+    server = FedLPAServer(CONFIG, HERE)
     outcome = _round(
         server,
         DISCOVERY,
@@ -121,7 +125,7 @@ def test_a_discovery_is_scored_by_category_and_what_was_not_sent_is_a_category_o
 
 
 def test_without_replies_the_weights_stay():
-    server = FedLPAServer(CONFIG)
+    server = FedLPAServer(CONFIG, HERE)
     before = {name: array.copy() for name, array in server.weights().items()}
     _round(server, 1)
     for name, array in server.weights().items():
@@ -139,7 +143,7 @@ def _trained(site, rows, counts):
 
 def _closed():
     """Site x has categories 0 (axis 0) and 1 (axis 6), y 0 and another (axis 5)."""
-    server = FedLPAServer(WITH_HEAD)
+    server = FedLPAServer(WITH_HEAD, HERE)
     for reply in (
         _reply(server, "x", [0, 6], [0, -1], [10, 30]),
         _reply(server, "y", [0, 5], [0, -1], [10, 20]),
@@ -161,7 +165,7 @@ def _axes(server):
 def test_trained_rows_are_averaged_category_by_category_by_the_samples_behind_them():
     server = _closed()
     x, y = np.random.default_rng(0).normal(size=(2, 2, 32))
-    own = {site: np.unique(server.broadcast(HEAD_PLANS[7], site)[0]["catalogue"]["own"]) for site in "xy"}
+    own = {site: np.unique(server.broadcast(HEAD_PLANS[7], site).records["catalogue"]["own"]) for site in "xy"}
     server.fold(HEAD_PLANS[7], _trained("y", y, [10, 20]))
     server.fold(HEAD_PLANS[7], _trained("x", x, [30, 40]))
     server.finish_round(HEAD_PLANS[7])
@@ -183,7 +187,7 @@ def test_a_category_that_nobody_answers_for_keeps_its_row_and_a_reply_of_another
 
 
 def test_the_head_survives_a_restart():
-    server, again = _closed(), FedLPAServer(WITH_HEAD)
+    server, again = _closed(), FedLPAServer(WITH_HEAD, HERE)
     server.fold(HEAD_PLANS[7], _trained("x", np.full((2, 32), 0.5), [10, 10]))
     server.finish_round(HEAD_PLANS[7])
     again.restore(server.snapshot())

@@ -1,0 +1,89 @@
+"""The configuration files that ``federation init`` writes, from ``templates``, with the comments people will read."""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from common.config import make_config
+from common.methods.registry import get_method
+from common.place import Deployment
+from common.settings import AnyConfig, Owner, SiteOptions, kebab, settings_of
+from common.wire.records import SIMULATED_METRICS
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+WRITTEN = frozenset(
+    {
+        *("method", "rounds", "seed", "kind", "sample-shape", "seen-classes", "data", "out"),
+        *("min-clients", "round-timeout", "grace-period", "quorum-timeout", "outliers", "aggregation"),
+    }
+)
+"""Settings that have a line of their own in ``run.toml``, or no place there."""
+
+
+def server_toml(port: int, control_port: int) -> str:
+    """``server/server.toml``."""
+    return _templates().get_template("server.toml.j2").render(port=port, control_port=control_port)
+
+
+def run_toml(config: AnyConfig, sites: int, *, at_site: bool) -> str:
+    """``run.toml``, or the copy of it that a site gets for its preflight."""
+    usual = make_config({"method": config.method})
+
+    def chosen(name: str, default: object) -> object:
+        value = getattr(config, name)
+        return default if value == getattr(usual, name) else value
+
+    defaults = usual.flat()
+    left_out = WRITTEN | {key for key, _, owner in settings_of(type(config.options)) if owner is not Owner.RUN}
+    others = [
+        (key, value)
+        for key, value in config.flat().items()
+        if key not in left_out and value != defaults[key] and value is not None
+    ]
+    template = _templates().get_template("run.toml.j2")
+    return template.render(config=config, sites=sites, at_site=at_site, chosen=chosen, others=others)
+
+
+def site_toml(name: str, server: str, approved: str, options: SiteOptions) -> str:
+    """``sites/<name>/site.toml``; ``options`` that differ from the defaults are set in it."""
+    usual = SiteOptions()
+    own = [
+        (kebab(key), value, value != getattr(usual, key))
+        for key, value in options.model_dump(include=set(SiteOptions.model_fields)).items()
+    ]
+    return _templates().get_template("site.toml.j2").render(name=name, server=server, approved=approved, own=own)
+
+
+def policy_yaml(config: AnyConfig) -> str:
+    """``sites/<name>/policy.yaml``: what the run's method sends, and nothing beside it."""
+    records, others, metrics = _sent(config)
+    template = _templates().get_template("policy.yaml.j2")
+    return template.render(method=config.method, records=records, others=others, metrics=metrics)
+
+
+@cache
+def _templates() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("fedlpa.federation"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+    )
+    made.filters["json"] = json.dumps
+    return made
+
+
+def _sent(config: AnyConfig) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
+    """Names of the usual records, of those that need a site's consent, and of the metrics."""
+    spec = get_method(config.method)
+    if not (config.kind and config.sample_shape and config.seen_classes):  # names do not depend on what is missing
+        config = config.but(kind="vectors" if spec.embeds_samples else "graph", sample_shape=(1,), seen_classes=("a",))
+    contract = spec.contract(config, Deployment())
+    usual = [record.name for record in contract.records if not record.consent]
+    others = [record.name for record in contract.records if record.consent]
+    return usual, others, sorted(set(contract.metrics) - set(SIMULATED_METRICS))
