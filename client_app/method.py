@@ -6,17 +6,13 @@ from dataclasses import dataclass, field
 from typing import Generic
 
 import numpy as np
-from numpy.typing import NDArray
 
 from client_app.site import Site
 from client_app.site_data import SiteData, load_samples
 from client_app.state import PrivateState
 from common.methods.plan import RoundPlan
 from common.settings import AnyConfig, O, O_co, RunConfig
-from common.wire.records import Metrics
-
-Arrays = Mapping[str, NDArray[np.generic]]
-Records = Mapping[str, Arrays]
+from common.wire.records import Metrics, Records
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from client_app.evaluation import count_truth
-from client_app.method import Records, Task
+from client_app.method import Task
 from common.discovery.catalogue import category_labels
 from common.run.predictions import FILE, write_predictions
 from common.settings import Options
+from common.wire.records import Records
 
 
 def conclude(

@@ -208,6 +208,11 @@ def build_config(options: type[O], values: Mapping[str, object]) -> RunConfig[O]
         raise InputError(_invalid_value(error, values)) from None
 
 
+def is_site_setting(key: str) -> bool:
+    """Whether ``key`` is a site's own."""
+    return key in {kebab(name) for name in SiteOptions.model_fields}
+
+
 def settings_of(options: type[Options]) -> Iterator[tuple[str, FieldInfo, Owner]]:
     """Key, field and owner of every setting of a method with ``options``, shared ones first."""
     for model in (RunConfig, options):

@@ -12,8 +12,10 @@ from pathlib import Path
 import click
 import typer
 
-from common.config import RunConfig, describe_settings, make_config
-from common.methods.registry import METHODS
+from common.config import Setting, describe_settings, make_config
+from common.methods.registry import all_methods, get_method
+from common.place import Simulation
+from common.settings import AnyConfig
 from common.wire.contract import ArraySpec, Contract, ScalarSpec
 from fedlpa.cli import app
 
@@ -33,25 +35,27 @@ def pages() -> dict[str, str]:
 
 def settings_page() -> str:
     """All settings: those of every method once, then each method's own."""
-    described = {method: describe_settings(method) for method in METHODS}
-    keys = [{key for key, *_ in rows} for rows in described.values()]
+    described = {method: describe_settings(method) for method in all_methods()}
+    keys = [{row.key for row in rows} for rows in described.values()]
     shared = keys[0].intersection(*keys[1:])
-    header = ("setting", "default", "what it does")
+    header = ("setting", "default", "whose", "what it does")
     lines = [
         "# Settings",
         NOTE,
         "Flags of `fedlpa simulate`, `--set key=value`, keys of `run.toml`, or settings in Flower's run config;\n"
-        "`fedlpa settings --method METHOD` prints them too.",
+        "`fedlpa settings --method METHOD` prints them too. A *run* setting is the server's to make for all. A *site*\n"
+        "setting is each real site's own, in its `site.toml`, whatever the run says. A *simulation* setting exists only\n"
+        "there.",
         "## Every method",
         _table(header, _shared_rows(described, shared)),
     ]
     own = {
-        method: [(f"`{key}`", _shown(default), _plain(text)) for key, default, text in rows if key not in shared]
+        method: [_setting_row(row, _shown(row.default)) for row in rows if row.key not in shared]
         for method, rows in described.items()
     }
     for method, rows in own.items():
         twin = next(other for other, known in own.items() if known == rows)
-        summary = METHODS[method].summary
+        summary = get_method(method).summary
         lines += [f"## {method}", f"{summary[0].upper()}{summary[1:]}."]
         lines.append(_table(header, rows) if twin == method else f"The settings of [{twin}](#{twin}).")
     return _joined(lines)
@@ -66,7 +70,7 @@ def contract_page() -> str:
         "(graphs of 1,433 features, seven classes). Shapes follow from the configuration; `*` is any length up to the\n"
         "given one. What the records are for: [contract.md](../contract.md).",
     ]
-    contracts = {method: METHODS[method].contract(_example(method)) for method in METHODS}
+    contracts = {method: get_method(method).contract(_example(method), Simulation(Path())) for method in all_methods()}
     header = ("record", "when", "array", "dtype", "shape", "range")
     for method, contract in contracts.items():
         twin = next(other for other, known in contracts.items() if known == contract)
@@ -82,31 +86,36 @@ def commands_page() -> str:
     return _joined(["# Commands", NOTE, root.help or "", *_command_lines("fedlpa", root)])
 
 
-def _example(method: str) -> RunConfig:
-    given = DIGITS if METHODS[method].embeds_samples else CORA
-    consented = CONSENTED if CONSENTED.keys() <= {key for key, *_ in describe_settings(method)} else {}
+def _example(method: str) -> AnyConfig:
+    given = DIGITS if get_method(method).embeds_samples else CORA
+    consented = CONSENTED if CONSENTED.keys() <= {row.key for row in describe_settings(method)} else {}
     return make_config({"method": method, **given, **consented})
 
 
-def _shared_rows(described: dict[str, list[tuple[str, str, str]]], shared: set[str]) -> Iterator[tuple[str, str, str]]:
+def _shared_rows(described: dict[str, list[Setting]], shared: set[str]) -> Iterator[tuple[str, ...]]:
     """A setting's usual default, and behind it those that differ by method."""
-    for key, default, text in (row for row in described["local-only"] if row[0] in shared):
+    for row in (row for row in described["local-only"] if row.key in shared):
         others: dict[str, list[str]] = {}
         for method, rows in described.items():
-            own = next(value for name, value, _ in rows if name == key)
-            if own != default and key != "method":
+            own = next(other.default for other in rows if other.key == row.key)
+            if own != row.default and row.key != "method":
                 others.setdefault(own, []).append(method)
         exceptions = "".join(f"; {value} for {', '.join(methods)}" for value, methods in others.items())
-        yield f"`{key}`", _shown("fedlpa" if key == "method" else default) + exceptions, _plain(text)
+        yield _setting_row(row, _shown("fedlpa" if row.key == "method" else row.default) + exceptions)
+
+
+def _setting_row(row: Setting, default: str) -> tuple[str, ...]:
+    return f"`{row.key}`", default, row.owner, _plain(row.description)
 
 
 def _record_rows(contract: Contract) -> Iterator[tuple[str, ...]]:
-    for record, arrays in contract.arrays.items():
-        when = "always" if record in contract.required else "optional"
-        if record in contract.at_delivery:
-            when += ", and at delivery"
-        for name, spec in arrays.items():
-            yield f"`{record}`", when, f"`{name}`", spec.dtype, _shape(spec), _range(spec)
+    for record in contract.records:
+        when = "always" if record.required else "optional"
+        when += ", by the policy's consent" if record.consent else ""
+        when += ", benchmarks only" if record.benchmark else ""
+        when += ", and at delivery" if record.at_delivery else ""
+        for name, spec in record.arrays.items():
+            yield f"`{record.name}`", when, f"`{name}`", spec.dtype, _shape(spec), _range(spec)
 
 
 def _metric_rows(contracts: dict[str, Contract]) -> Iterator[tuple[str, str, str]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol
+from typing import Generic, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +15,14 @@ from common.run.model_files import Model
 from common.run.record import RoundRecord, Scores
 from common.run.run_files import RunFiles
 from common.settings import O, RunConfig
-from common.wire.records import Metrics, scalar
-
-Arrays = Mapping[str, NDArray[Any]]
+from common.wire.records import Metrics, Records, scalar
 
 
 @dataclass(frozen=True)
 class Broadcast:
     """What one site gets in a round, beside the configuration."""
 
-    records: Mapping[str, Arrays] = field(default_factory=dict)
+    records: Records = field(default_factory=dict)
     values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Short lists of numbers by which the method steers its clients."""
 
@@ -34,7 +32,7 @@ class Reply:
     """A validated reply; ``site`` is a key that lasts for the run and sorts the same in every run."""
 
     site: str
-    records: Mapping[str, Arrays]
+    records: Records
     metrics: Metrics
 
     @property

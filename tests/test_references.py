@@ -1,5 +1,6 @@
-"""What code and documentation refer to is there: pages, anchors, commands, settings."""
+"""What code and documentation refer to is there: pages, anchors, files, functions, commands, settings."""
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -16,6 +17,10 @@ SUFFIXES = {".py", ".md", ".toml", ".yaml", ".j2", ".css"}
 PAGE = re.compile(r"\bdocs/[\w./-]+?\.md(?:#[\w-]+)?")
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 FENCE = re.compile(r"^\s*```.*?^\s*```\s*?$", re.DOTALL | re.MULTILINE)
+CODE = re.compile(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]*)(?::([A-Za-z_][\w.]*))?`")
+"""A file or folder between backticks, and with a colon what is in it, as ``common/place.py:Simulation``."""
+MADE_THERE = re.compile(r"^#+ `([\w/]+\.py)`$", re.MULTILINE)
+"""A file that a page tells how to write."""
 UNSEEN_BY_READERS = re.compile(r"METHODS(?:'| \d)|\bDESIGN\b")
 """Citations of texts that are not in the repository, by which the code was once written."""
 
@@ -81,6 +86,34 @@ def test_every_page_is_linked_from_another() -> None:
     assert not [_named(page) for page in _pages() if page.is_relative_to(ROOT / "docs") and page not in linked]
 
 
+def defines(path: Path, name: str) -> bool:
+    """Whether a module has a function, class or variable; ``Class.method`` of a class, inherited ones left out."""
+    body: list[ast.stmt] = ast.parse(path.read_text(encoding="utf-8")).body
+    for part in name.split("."):
+        found: dict[str, list[ast.stmt]] = {}
+        for node in body:
+            match node:
+                case ast.ClassDef(name=own, body=inner):
+                    found[own] = inner
+                case ast.FunctionDef(name=own) | ast.AnnAssign(target=ast.Name(id=own)):
+                    found[own] = []
+                case ast.Assign(targets=[ast.Name(id=own)]):
+                    found[own] = []
+        if part not in found:
+            return False
+        body = found[part]
+    return True
+
+
+@pytest.mark.parametrize("page", _pages(), ids=_named)
+def test_files_and_functions_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for place, name in set(CODE.findall(text)):
+        if place not in MADE_THERE.findall(text):
+            assert (ROOT / place).exists(), place
+            assert not name or defines(ROOT / place, name), f"{place}:{name}"
+
+
 def _commands(page: Path) -> Iterator[str]:
     """``fedlpa ...`` in fenced blocks and between backticks; without what a shell would put in or do next."""
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
@@ -95,10 +128,10 @@ def test_commands_and_settings_exist(page: Path) -> None:
     import typer
 
     from common.config import describe_settings
-    from common.methods.registry import METHODS
+    from common.methods.registry import all_methods
     from fedlpa.cli import app
 
-    settings = {key for method in METHODS for key, *_ in describe_settings(method)}
+    settings = {setting.key for method in all_methods() for setting in describe_settings(method)}
     for written in _commands(page):
         words, command = shlex.split(written), typer.main.get_command(app)
         while isinstance(command, click.Group):

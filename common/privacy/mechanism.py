@@ -5,13 +5,14 @@ results are equal bit for bit.
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Arrays = Mapping[str, NDArray[Any]]
+from common.wire.records import Arrays
+
 WORDS = 16
 """How many numbers of 32 bits start the generator."""
 

@@ -13,15 +13,13 @@ from common.config import from_json
 from common.place import Deployment, Place, Simulation
 from common.settings import AnyConfig
 from common.wire.contract import METRICS
-from common.wire.records import Metrics
+from common.wire.records import Metrics, Records
 
 RUN = "run"
 """Name of the config record that every message of the server carries."""
 
 DELIVER = f"{MessageType.TRAIN}.deliver"
 """Type of the message that brings the final model."""
-
-Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Instruction:
     """Short lists of numbers by which the method's server steers its clients."""
 
 
-def server_content(instruction: Instruction, records: Mapping[str, Arrays]) -> RecordDict:
+def server_content(instruction: Instruction, records: Records) -> RecordDict:
     """The content of a message from the server."""
     run: dict[str, Any] = {
         "config": instruction.config.to_json(),
@@ -51,7 +49,7 @@ def server_content(instruction: Instruction, records: Mapping[str, Arrays]) -> R
     return RecordDict({RUN: ConfigRecord(run), **_array_records(records)})
 
 
-def client_content(records: Mapping[str, Arrays], metrics: Metrics) -> RecordDict:
+def client_content(records: Records, metrics: Metrics) -> RecordDict:
     """The content of a reply."""
     return RecordDict({**_array_records(records), METRICS: MetricRecord(dict(metrics))})
 
@@ -91,7 +89,7 @@ def content_bytes(content: RecordDict) -> int:
     return sum(len(array.data) for record in content.array_records.values() for array in record.values())
 
 
-def _array_records(records: Mapping[str, Arrays]) -> dict[str, ArrayRecord]:
+def _array_records(records: Records) -> dict[str, ArrayRecord]:
     return {
         record_name: ArrayRecord({name: Array(np.ascontiguousarray(array)) for name, array in arrays.items()})
         for record_name, arrays in records.items()

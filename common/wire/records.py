@@ -1,10 +1,18 @@
-"""Names of the records that shared machinery knows, the ranges of scalars, and what scalars are in the code."""
+"""What crosses the wire as the code has it; names of the records that shared machinery knows, ranges of scalars."""
 
 from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
 
 from common.wire.contract import ScalarSpec
 
-Metrics = Mapping[str, float | list[int] | list[float]]
+Arrays = Mapping[str, NDArray[Any]]
+"""The arrays of one record by name, of the dtypes that its declaration in the contract says."""
+Records = Mapping[str, Arrays]
+"""Records by name."""
+Metric = float | list[int] | list[float]
+Metrics = Mapping[str, Metric]
 """Scalars, or short lists of them, by name."""
 
 WEIGHTS = "weights"

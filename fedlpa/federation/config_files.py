@@ -6,11 +6,10 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from common.config import make_config
-from common.methods.discovery_common import CATALOGUE, COMMON_METRICS
 from common.methods.registry import get_method
 from common.place import Deployment
-from common.settings import AnyConfig
-from common.wire.records import SIMULATED_METRICS, WEIGHTS
+from common.settings import AnyConfig, Owner, SiteOptions, kebab, settings_of
+from common.wire.records import SIMULATED_METRICS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -38,18 +37,24 @@ def run_toml(config: AnyConfig, sites: int, *, at_site: bool) -> str:
         return default if value == getattr(usual, name) else value
 
     defaults = usual.flat()
+    left_out = WRITTEN | {key for key, _, owner in settings_of(type(config.options)) if owner is not Owner.RUN}
     others = [
         (key, value)
         for key, value in config.flat().items()
-        if key not in WRITTEN and value != defaults[key] and value is not None
+        if key not in left_out and value != defaults[key] and value is not None
     ]
     template = _templates().get_template("run.toml.j2")
     return template.render(config=config, sites=sites, at_site=at_site, chosen=chosen, others=others)
 
 
-def site_toml(name: str, server: str, approved: str) -> str:
-    """``sites/<name>/site.toml``."""
-    return _templates().get_template("site.toml.j2").render(name=name, server=server, approved=approved)
+def site_toml(name: str, server: str, approved: str, options: SiteOptions) -> str:
+    """``sites/<name>/site.toml``; ``options`` that differ from the defaults are set in it."""
+    usual = SiteOptions()
+    own = [
+        (kebab(key), value, value != getattr(usual, key))
+        for key, value in options.model_dump(include=set(SiteOptions.model_fields)).items()
+    ]
+    return _templates().get_template("site.toml.j2").render(name=name, server=server, approved=approved, own=own)
 
 
 def policy_yaml(config: AnyConfig) -> str:
@@ -74,9 +79,11 @@ def _templates() -> "Environment":
 
 
 def _sent(config: AnyConfig) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
-    if not (config.kind and config.sample_shape and config.seen_classes):
-        return [WEIGHTS, CATALOGUE], [], sorted(set(COMMON_METRICS) - set(SIMULATED_METRICS))
-    contract = get_method(config.method).contract(config, Deployment())
+    """Names of the usual records, of those that need a site's consent, and of the metrics."""
+    spec = get_method(config.method)
+    if not (config.kind and config.sample_shape and config.seen_classes):  # names do not depend on what is missing
+        config = config.but(kind="vectors" if spec.embeds_samples else "graph", sample_shape=(1,), seen_classes=("a",))
+    contract = spec.contract(config, Deployment())
     usual = [record.name for record in contract.records if not record.consent]
     others = [record.name for record in contract.records if record.consent]
     return usual, others, sorted(set(contract.metrics) - set(SIMULATED_METRICS))

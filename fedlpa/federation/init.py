@@ -7,10 +7,11 @@ import tempfile
 from pathlib import Path
 
 from client_app.site_config import NAME
-from common.config import make_config
+from common.config import check_place, make_config
 from common.errors import InputError
 from common.files import write_text
-from common.settings import AnyConfig
+from common.place import Deployment
+from common.settings import AnyConfig, SiteOptions, is_site_setting
 from fedlpa.federation import config_files
 from fedlpa.federation.certificates import write_authority, write_server_certificate, write_site_keys
 from fedlpa.flower.pin import installed_hash
@@ -37,7 +38,7 @@ def init_federation(
         host: DNS name or IP address at which sites reach the server.
         sites: names of the institutions.
         port: port that sites reach; ``control_port`` is for this machine.
-        settings: of the run, by key, as with ``--set``.
+        settings: of the run, by key, as with ``--set``; those that are a site's own go into every ``site.toml``.
         data_like: data sets like the sites', to fill in kind, shape and seen classes.
 
     Raises:
@@ -74,7 +75,10 @@ def add_site(folder: Path, name: str) -> Path:
         raise InputError(f"{target} already exists; choose another name.")
     target.mkdir(mode=0o700)
     (target / "state").mkdir(mode=0o700)
-    write_text(target / "site.toml", config_files.site_toml(name, load_site_config(example).server, installed_hash()))
+    write_text(
+        target / "site.toml",
+        config_files.site_toml(name, load_site_config(example).server, installed_hash(), SiteOptions()),
+    )
     for file in ("policy.yaml", "ca.crt", "run.toml"):
         if (example.parent / file).exists():
             shutil.copyfile(example.parent / file, target / file)
@@ -109,6 +113,7 @@ def _check_names(sites: tuple[str, ...]) -> None:
 def _run_settings(settings: dict[str, str], data_like: tuple[str, ...]) -> AnyConfig:
     from common.data.read import ReadOptions, read_dataset
 
+    check_place({key: value for key, value in settings.items() if not is_site_setting(key)}, Deployment(), "--set")
     config = make_config({**settings, "data": ""})
     names: list[str] = list(config.seen_classes)
     for source in data_like:
@@ -141,7 +146,7 @@ def _write(folder: Path, host: str, sites: tuple[str, ...], port: int, control_p
         (site / "state").mkdir(mode=0o700)
         shutil.copyfile(write_site_keys(site), folder / "server" / "sites" / f"{name}.pub")
         shutil.copyfile(folder / "ca" / "ca.crt", site / "ca.crt")
-        write_text(site / "site.toml", config_files.site_toml(name, address, approved))
+        write_text(site / "site.toml", config_files.site_toml(name, address, approved, config))
         write_text(site / "policy.yaml", config_files.policy_yaml(config))
         write_text(site / "run.toml", config_files.run_toml(config, len(sites), at_site=True))
 

@@ -12,8 +12,9 @@ from common.place import Place
 from common.run.checkpoint import Snapshot
 from common.run.record import Scores
 from common.settings import RunConfig
+from common.wire.records import Arrays
 from server_app.discovery_server import DiscoveryServer
-from server_app.method import Arrays, Broadcast, Outcome, Reply, ServerMethod
+from server_app.method import Broadcast, Outcome, Reply, ServerMethod
 from server_app.scoring import global_scores, local_scores, score_dict
 from server_app.sites.lay_samples import lay_out_samples
 from server_app.weights import initial_weights

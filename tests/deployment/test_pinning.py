@@ -82,6 +82,16 @@ def test_an_agent_app_is_not_run(federation: Federation) -> None:
     assert federation.process("site-0", "flower-superexec") is None
 
 
+def test_what_no_site_runs_may_change_without_the_sites(federation: Federation, tmp_path: Path) -> None:
+    files = files_below(federation.code)
+    for name in ("server_app/final_metrics.py", "fedlpa/report/build.py"):
+        files[name] += b"# changed\n"
+    del files["fedlpa/cli.py"]
+    ended = submit_bundle(federation, make_bundle(files), tmp_path / "out")
+    assert ended.ok, ended.detail
+    assert (tmp_path / "out" / "metrics.json").exists()
+
+
 def test_a_simulation_is_not_started_on_real_sites(federation: Federation) -> None:
     """A bundle that is submitted without the folder of a run, as ``flwr run`` does, would simulate."""
     server = load_server_config(federation.home / "server" / "server.toml")

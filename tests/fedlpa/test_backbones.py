@@ -18,7 +18,7 @@ from common.config import make_config
 from common.errors import InputError
 from common.run.run_files import RunFiles
 from fedlpa.predict import predict
-from server_app.sites.lay_samples import prepare_simulation
+from server_app.sites.lay_samples import lay_out_samples
 
 pytest.importorskip("transformers", reason="the extra 'backbones' is not installed")
 
@@ -94,6 +94,6 @@ def test_a_simulation_refuses_what_is_not_a_backbone_before_it_writes(model, sai
     monkeypatch.chdir(world)
     config = make_config({"data": "digits.parquet", "model": model, "clients": 2})
     with pytest.raises(InputError) as error:
-        prepare_simulation(config, RunFiles(Path("no")), overwrite=False)
+        lay_out_samples(config, RunFiles(Path("no")), False)
     assert said in str(error.value)
     assert not Path("no").exists()

@@ -7,7 +7,7 @@ from client_app.method import Answer, Task
 from client_app.methods.fedlog.personal import personal, predictors
 from common.methods.fedlog.spec import FedLoGOptions
 from common.run.model_files import Model, save_model
-from common.wire.records import TRUTH, WEIGHTS
+from common.wire.records import TRUTH, WEIGHTS, Metric
 
 
 def deliver(task: Task[FedLoGOptions]) -> Answer:
@@ -32,7 +32,7 @@ def deliver(task: Task[FedLoGOptions]) -> Answer:
             data, predictors(task, averaged, own), len(task.config.seen_classes), str(graph.x_NF.device)
         )
         records[TRUTH] = found
-    metrics: dict[str, float | int | list[float]] = {"samples": len(data)}
+    metrics: dict[str, Metric] = {"samples": len(data)}
     accuracy = validation_accuracy(data, scores_NC)
     if accuracy is not None:
         metrics["validation-accuracy"] = accuracy

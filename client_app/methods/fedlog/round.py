@@ -24,7 +24,7 @@ from client_app.methods.fedlog.slots import known_slots, slots_to_send
 from common.methods.fedlog.spec import WANTED, FedLoGOptions
 from common.methods.graph_common import is_scored
 from common.models.graph_sage import GraphSage
-from common.wire.records import TRUTH, WEIGHTS
+from common.wire.records import TRUTH, WEIGHTS, Metric
 
 OWN_SEED = 7919
 """Parts the own model's batches and dropout from the shared model's."""
@@ -47,7 +47,7 @@ def run_round(task: Task[FedLoGOptions]) -> Answer:
     if task.plan.phase == "preparation":
         return _prepare(task, network, graph)
     slots = known_slots(task, graph)
-    metrics: dict[str, float | int | list[float]] = {
+    metrics: dict[str, Metric] = {
         "samples": len(data),
         "labelled": int(data.train.sum() + data.validation.sum()),
         "slots": len(slots),

@@ -9,7 +9,7 @@ from client_app.methods.fedlog_published.generators import known_generators
 from client_app.methods.fedlog_published.site_model import site_model
 from common.methods.fedlog_published import PublishedOptions
 from common.run.model_files import Model, save_model
-from common.wire.records import WEIGHTS
+from common.wire.records import WEIGHTS, Metric
 
 
 def deliver(task: Task[PublishedOptions]) -> Answer:
@@ -18,7 +18,7 @@ def deliver(task: Task[PublishedOptions]) -> Answer:
     scores_NC = all_log_probs(model, site_tensors(task), generators)
     write_classes(task, scores_NC)
     save_model(task.site.folder / "model", Model(task.config, dict(tensors_of(model)), None))
-    metrics: dict[str, float | int | list[float]] = {"samples": len(task.data)}
+    metrics: dict[str, Metric] = {"samples": len(task.data)}
     accuracy = validation_accuracy(graph_data(task), scores_NC)
     if accuracy is not None:
         metrics["validation-accuracy"] = accuracy

@@ -18,7 +18,7 @@ from client_app.methods.fedlog_published.sending import Records, counts_record, 
 from client_app.methods.fedlog_published.site_model import SiteModel, site_model
 from common.methods.fedlog_published import GENERATOR, SYNTHETIC, PublishedOptions, first_training_round
 from common.models.prototype_sage import HEAD
-from common.wire.records import WEIGHTS
+from common.wire.records import WEIGHTS, Metric
 
 
 def run_round(task: Task[PublishedOptions]) -> Answer:
@@ -29,7 +29,7 @@ def run_round(task: Task[PublishedOptions]) -> Answer:
         benchmarks, now and then, the counts of right predictions.
     """
     data, graph = graph_data(task), site_tensors(task)
-    metrics: dict[str, float | int | list[float]] = {
+    metrics: dict[str, Metric] = {
         "samples": len(data),
         "labelled": int(data.train.sum() + data.validation.sum()),
     }

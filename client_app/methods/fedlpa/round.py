@@ -28,6 +28,7 @@ from common.methods.discovery_common import CATALOGUE
 from common.methods.fedlpa.spec import CURVE, FedLPAOptions
 from common.methods.fedlpa.statistics_record import STATISTICS
 from common.models import Network, all_features
+from common.wire.records import Metric
 
 
 @dataclass
@@ -39,7 +40,7 @@ class _Round:
     network: Network
     z_ND: Tensor
     centre_D: Tensor
-    metrics: dict[str, float | int | list[float]]
+    metrics: dict[str, Metric]
     records: dict[str, dict[str, NDArray[np.generic]]]
 
 
@@ -54,7 +55,7 @@ def run_round(task: Task[FedLPAOptions]) -> Answer:
     options = task.config.options
     network = load_network(task)
     data = task.data
-    metrics: dict[str, float | int | list[float]] = {
+    metrics: dict[str, Metric] = {
         "samples": len(data),
         "labelled": int((data.labels >= 0).sum()),
     }

@@ -16,6 +16,7 @@ from common.discovery.posterior import category_logits
 from common.methods.discovery_common import CATALOGUE
 from common.methods.gcd import GCDOptions, categories_of
 from common.models import Network, all_features
+from common.wire.records import Metric
 
 
 def run_round(task: Task[GCDOptions]) -> Answer:
@@ -23,7 +24,7 @@ def run_round(task: Task[GCDOptions]) -> Answer:
     torch.manual_seed(task.seed)
     options, data = task.config.options, task.data
     network = load_network(task)
-    metrics: dict[str, float | int | list[float]] = {
+    metrics: dict[str, Metric] = {
         "samples": len(data),
         "labelled": int((data.labels >= 0).sum()),
     }

@@ -24,7 +24,7 @@ from common.methods.graph_common import is_scored
 from common.methods.graph_fedavg import AVERAGED
 from common.methods.graph_local import BaselineOptions
 from common.models.graph_sage import GraphSage
-from common.wire.records import TRUTH, WEIGHTS
+from common.wire.records import TRUTH, WEIGHTS, Metric
 
 
 def run_round(task: Task[BaselineOptions]) -> Answer:
@@ -52,9 +52,9 @@ def deliver(task: Task[BaselineOptions]) -> Answer:
 
 def _judge(
     task: Task[BaselineOptions], network: GraphSage, graph: GraphTensors
-) -> tuple[dict[str, Mapping[str, NDArray[np.int64]]], dict[str, float | int | list[float]]]:
+) -> tuple[dict[str, Mapping[str, NDArray[np.int64]]], dict[str, Metric]]:
     data = graph_data(task)
-    metrics: dict[str, float | int | list[float]] = {"samples": len(data)}
+    metrics: dict[str, Metric] = {"samples": len(data)}
     accuracy = validation_accuracy(data, all_logits(network, graph))
     if accuracy is not None:
         metrics["validation-accuracy"] = accuracy

@@ -17,7 +17,7 @@ from client_app.graphs.own_model import recall_own, remember_own
 from client_app.method import Answer, ClientMethod, Task
 from common.methods.graph_common import is_scored
 from common.methods.graph_local import ALONE, BaselineOptions
-from common.wire.records import TRUTH
+from common.wire.records import TRUTH, Metric
 
 
 def run_round(task: Task[BaselineOptions]) -> Answer:
@@ -37,7 +37,7 @@ def _work(task: Task[BaselineOptions]) -> Answer:
         measure_columns(network, data)
         remember_own(task.state, network, task.plan.round)
         return Answer({}, {"samples": len(data)})
-    metrics: dict[str, float | int | list[float]] = {"samples": len(data)}
+    metrics: dict[str, Metric] = {"samples": len(data)}
     accuracy = validation_accuracy(data, all_logits(network, graph))
     if accuracy is not None:
         metrics["validation-accuracy"] = accuracy

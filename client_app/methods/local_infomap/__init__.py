@@ -16,6 +16,7 @@ from common.discovery.catalogue import number_by_size
 from common.discovery.similarity import centred
 from common.methods.local_infomap import LocalInfomapOptions
 from common.models import raw_inputs
+from common.wire.records import Metric
 
 
 def run_round(task: Task[LocalInfomapOptions]) -> Answer:
@@ -35,7 +36,7 @@ def run_round(task: Task[LocalInfomapOptions]) -> Answer:
         head_cosines=None,
         seed=task.config.seed,
     )
-    metrics: dict[str, float | int | list[float]] = {
+    metrics: dict[str, Metric] = {
         "samples": len(data),
         "labelled": int((data.labels >= 0).sum()),
         "concepts": len(concepts),

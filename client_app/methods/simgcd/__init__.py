@@ -12,6 +12,7 @@ from client_app.training.local_training import load_network, measure_input, trai
 from common.discovery.catalogue import number_by_size
 from common.methods.simgcd import SimGCDOptions, head_rows
 from common.models import LOGIT_TEMPERATURE, Network, all_features
+from common.wire.records import Metric
 
 
 def run_round(task: Task[SimGCDOptions]) -> Answer:
@@ -20,7 +21,7 @@ def run_round(task: Task[SimGCDOptions]) -> Answer:
     options, data = task.config.options, task.data
     k = head_rows(task.config)
     network = load_network(task)
-    metrics: dict[str, float | int | list[float]] = {
+    metrics: dict[str, Metric] = {
         "samples": len(data),
         "labelled": int((data.labels >= 0).sum()),
     }

@@ -19,9 +19,9 @@ from common.methods.plan import RoundPlan
 from common.place import Place
 from common.run.checkpoint import Snapshot
 from common.settings import RunConfig
-from common.wire.records import WEIGHTS
+from common.wire.records import WEIGHTS, Arrays
 from server_app.graph_server import GraphServer
-from server_app.method import Arrays, Broadcast, Outcome, Reply
+from server_app.method import Broadcast, Outcome, Reply
 from server_app.methods.fedlog_published.condensed import join_generators, join_synthetic
 
 

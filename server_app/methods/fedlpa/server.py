@@ -19,8 +19,9 @@ from common.place import Place
 from common.run.checkpoint import Snapshot
 from common.run.record import Score
 from common.settings import RunConfig
+from common.wire.records import Arrays
 from server_app.discovery_server import DiscoveryServer
-from server_app.method import Arrays, Broadcast, Outcome, Reply
+from server_app.method import Broadcast, Outcome, Reply
 from server_app.methods.fedlpa.linear_head import linear_head
 from server_app.methods.fedlpa.matching import centred_rows, keep_numbers, match_rows
 from server_app.scoring import global_scores, local_scores, score_dict
