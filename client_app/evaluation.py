@@ -55,7 +55,8 @@ def shares(category: NDArray[np.int64], k: int) -> NDArray[np.float64]:
 
 def prior_drift(before: dict[str, float], now: dict[str, float]) -> float:
     """Total variation distance between two category shares by name, in [0, 1]."""
-    return 0.5 * sum(abs(now.get(name, 0.0) - before.get(name, 0.0)) for name in before.keys() | now.keys())
+    names = sorted(before.keys() | now.keys())  # a set has another order in every process, and the sum other last bits
+    return 0.5 * sum(abs(now.get(name, 0.0) - before.get(name, 0.0)) for name in names)
 
 
 def health(z_ND: Tensor, centre_D: Tensor, concepts: Concepts, previous: Concepts | None) -> dict[str, float]:

@@ -44,8 +44,8 @@ def settings_page() -> str:
         NOTE,
         "Flags of `fedlpa simulate`, `--set key=value`, keys of `run.toml`, or settings in Flower's run config;\n"
         "`fedlpa settings --method METHOD` prints them too. A *run* setting is the server's to make for all. A *site*\n"
-        "setting is each real site's own, in its `site.toml`, whatever the run says. A *simulation* setting exists only\n"
-        "there.",
+        "setting is each real site's own, in its `site.toml`, whatever the run says. A *simulation* setting exists\n"
+        "nowhere else.",
         "## Every method",
         _table(header, _shared_rows(described, shared)),
     ]

@@ -103,5 +103,5 @@ class RunMetrics(Part):
     def scores(self) -> Scores:
         """The final scores as a round's record has them."""
         left_out = {"concepts", "categories", "by_site", "by_class", "by_model"}
-        found: Scores = self.final.model_dump(mode="json", by_alias=True, exclude=left_out)
-        return found
+        scores: Scores = self.final.model_dump(mode="json", by_alias=True, exclude=left_out)
+        return scores

@@ -169,7 +169,7 @@ class RoundRecord(Part):
 
 
 Watch = Callable[[RoundRecord], None]
-"""Who is told of every round."""
+"""What is called with every round."""
 
 
 def score_groups(scores: Scores) -> tuple[dict[str, Mapping[str, Score]], dict[str, Score]]:
@@ -195,11 +195,11 @@ def read_rounds(path: Path) -> list[RoundRecord]:
     """
     if not path.is_file():
         return []
-    found: dict[int, RoundRecord] = {}
+    records: dict[int, RoundRecord] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             record = RoundRecord.model_validate_json(line)
         except ValueError:
             continue
-        found[record.round] = record
-    return [found[number] for number in sorted(found)]
+        records[record.round] = record
+    return [records[number] for number in sorted(records)]

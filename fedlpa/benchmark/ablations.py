@@ -32,7 +32,7 @@ PLACES: dict[str, Settings] = {"alpha-0.05-10-sites": {"alpha": 0.05, "clients":
 
 
 def suite(request: Request) -> Suite:
-    """The cells that were asked for; the default always, since everything is told against it."""
+    """The cells that were asked for; the default always, since everything is compared with it."""
     data, skipped = choose_data(request, ("digits",))
     seeds = choose_seeds(request)
     clients = QUICK_CLIENTS if request.quick else 5
@@ -61,7 +61,7 @@ def measures(result: Result) -> dict[str, float | None]:
 
 def sections(rows: list[Row]) -> list[Section]:
     """A table for each data set, with the difference to the default in points."""
-    found = []
+    tables = []
     for data in dict.fromkeys(row.labels["data"] for row in rows):
         here = [row for row in rows if row.labels["data"] == data]
         base = next(row for row in here if row.labels["variant"] == DEFAULT)
@@ -71,8 +71,8 @@ def sections(rows: list[Row]) -> list[Section]:
             percent("global_all_gain", "Δ global All"),
             percent("local_all_gain", "Δ local All"),
         )
-        found.append(Section(str(data), here, ("variant", "settings"), (*gains, *SCORES)))
-    return found
+        tables.append(Section(str(data), here, ("variant", "settings"), (*gains, *SCORES)))
+    return tables
 
 
 def _shown(variant: str) -> str:

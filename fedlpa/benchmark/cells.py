@@ -31,7 +31,7 @@ Command = Callable[["Cell", Path, bool], list[str]]
 class Cell:
     """One run. ``settings`` are those of ``fedlpa simulate``; ``labels`` say where it stands in the tables.
 
-    ``cost`` is how long it takes in comparison with the other cells: the time left is told by it.
+    ``cost`` is how long it takes in comparison with the other cells: the time left is reckoned by it.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Result:
 
 
 class View(Protocol):
-    """Who is told how it goes on."""
+    """What follows how it goes on."""
 
     def on_start(self, cell: Cell) -> None:
         """A cell is being run."""

@@ -65,13 +65,13 @@ def _cells(
     """The run, and for FedLPA a second one with one more institution that takes no part."""
     labels: dict[str, Label] = {"data": data.name, "alpha": alpha, "clients": clients, "method": variant, "seed": seed}
     cost = data.cost * COSTS.get(variant, 1.0)
-    found = []
+    cells = []
     for extra in (0, 1) if variant == "fedlpa" and newcomers else (0,):
         place = {"clients": clients + extra, "alpha": alpha, "seed": seed, "held-out-sites": extra}
         count = f"{clients}+1" if extra else str(clients)
         name = f"{data.name}-a{alpha:g}-c{count}-{variant}-s{seed}"
-        found.append(Cell(name, cell_settings(request, data, METHODS[variant], place), labels, cost))
-    return found
+        cells.append(Cell(name, cell_settings(request, data, METHODS[variant], place), labels, cost))
+    return cells
 
 
 def measures(result: Result) -> dict[str, float | None]:
@@ -84,14 +84,14 @@ def measures(result: Result) -> dict[str, float | None]:
 
 def sections(rows: list[Row]) -> list[Section]:
     """A table for each data set, then what the models are worth elsewhere."""
-    found = []
+    tables = []
     for data in dict.fromkeys(row.labels["data"] for row in rows):
         here = [row for row in rows if row.labels["data"] == data]
-        found.append(Section(str(data), here, ("alpha", "clients", "method"), SCORES))
+        tables.append(Section(str(data), here, ("alpha", "clients", "method"), SCORES))
     elsewhere = [row for row in rows if "abroad" in row.mean or "newcomer_adapt" in row.mean]
     if elsewhere:
         columns: tuple[Column, ...] = ABROAD
-        found.append(
+        tables.append(
             Section(
                 "Global All at home and elsewhere",
                 elsewhere,
@@ -103,4 +103,4 @@ def sections(rows: list[Row]) -> list[Section]:
                 "fixed on the federation's own samples.",
             )
         )
-    return found
+    return tables

@@ -32,7 +32,7 @@ SETTINGS: Mapping[str, Mapping[str, Settings]] = {
         "no-norm": {"norm-weight": 0},
     },
 }
-"""By form and part: what is set. Every form is told against itself with nothing changed."""
+"""By form and part: what is set. Every form is compared with itself with nothing changed."""
 METHOD = {RECIPE: "fedlog", PUBLISHED: "fedlog-published"}
 VARIANTS: dict[str, Settings] = {
     "-".join(filter(None, (form, part))): {"method": METHOD[form], **settings}
@@ -43,7 +43,7 @@ COLUMNS = (("seen", "seen"), ("unseen_node", "unseen node"), ("missing_class", "
 
 
 def suite(request: Request) -> Suite:
-    """The variants that were asked for, and the form that each is told against."""
+    """The variants that were asked for, and the form that each is compared with."""
     data, skipped = choose_graphs(request)
     asked = choose_variants(request, VARIANTS)
     cells = []
@@ -59,7 +59,7 @@ def suite(request: Request) -> Suite:
 
 def sections(rows: list[Row]) -> list[Section]:
     """A table for each partition, with the difference to the unchanged form in points."""
-    found = []
+    tables = []
     gains = tuple(percent(f"{measure}_gain", f"Δ {title}") for measure, title in COLUMNS)
     scores = tuple(percent(measure, title) for measure, title in COLUMNS)
     sizes = (Column("up_bytes", "kB up", 1e-3, digits=0), Column("seconds", "seconds", digits=0))
@@ -68,8 +68,8 @@ def sections(rows: list[Row]) -> list[Section]:
         by_name = {str(row.labels["variant"]): row for row in here}
         for name, row in by_name.items():
             add_gains(row, by_name[_base(name)], (measure for measure, _ in COLUMNS))
-        found.append(Section(str(data), here, ("variant",), (*gains, *scores, *sizes)))
-    return found
+        tables.append(Section(str(data), here, ("variant",), (*gains, *scores, *sizes)))
+    return tables
 
 
 def _base(variant: str) -> str:

@@ -55,14 +55,14 @@ COLUMNS: tuple[Column, ...] = (
 def suite(request: Request) -> Suite:
     """Every method on every partition; ``cora-3`` is the shared one, the others are made, one for each seed."""
     data, skipped = choose_graphs(request)
-    seeds, known = choose_seeds(request), {**VARIANTS, **PRIVACY}
-    variants = choose_variants(request, known)
+    seeds, available = choose_seeds(request), {**VARIANTS, **PRIVACY}
+    variants = choose_variants(request, available)
     cells = []
     for each in data:
         for variant in variants:
             for seed in seeds:
                 quick = {"rounds": 5} if request.quick else {}
-                settings = cell_settings(request, each, known[variant], {"seed": seed, **quick})
+                settings = cell_settings(request, each, available[variant], {"seed": seed, **quick})
                 scored = ["", BEFORE[variant]] if variant in BEFORE else [""]
                 for model in scored:
                     labels: dict[str, Label] = {"data": each.name, "method": variant, "scored": model, "seed": seed}
@@ -86,21 +86,21 @@ def measures(result: Result) -> dict[str, float | None]:
 
 def _privacy(folder: Path) -> dict[str, float | None]:
     """What the sites measured on their slots, averaged; a simulation's sites belong to whoever runs it."""
-    found = [read_object(path) for path in sorted(folder.glob("sites/*/slot-privacy.json"))]
+    measured = [read_object(path) for path in sorted(folder.glob("sites/*/slot-privacy.json"))]
     result: dict[str, float | None] = {}
     for key in ("membership_auc", "nearest_ratio"):
-        known = [site[key] for site in found if site[key] is not None]
-        result[key] = sum(known) / len(known) if known else None
+        values = [site[key] for site in measured if site[key] is not None]
+        result[key] = sum(values) / len(values) if values else None
     return result
 
 
 def sections(rows: list[Row]) -> list[Section]:
     """A table for each partition, and one with the price of privacy."""
-    found = []
+    tables = []
     for data in dict.fromkeys(row.labels["data"] for row in rows):
         here = [row for row in rows if row.labels["data"] == data]
-        found.append(Section(str(data), here, ("method", "scored"), COLUMNS, _note(str(data))))
-    return found
+        tables.append(Section(str(data), here, ("method", "scored"), COLUMNS, _note(str(data))))
+    return tables
 
 
 def _note(data: str) -> str:
@@ -120,15 +120,15 @@ def choose_graphs(request: Request) -> tuple[list[BenchmarkData], list[str]]:
         InputError: an unknown name, or the shared data is not there.
     """
     cora = str(shared_folder() / "cora.npz")
-    known = {
+    partitions = {
         "cora-3": BenchmarkData("cora-3", {"data": cora, "partition": str(shared_folder() / "cora-3")}, 1.0),
         **{f"cora-{n}-made": BenchmarkData(f"cora-{n}-made", {"data": cora, "clients": n}, n / 3) for n in (5, 10)},
         "cora-3-made": BenchmarkData("cora-3-made", {"data": cora, "clients": 3}, 1.0),
     }
-    asked = request.data or (("cora-3",) if request.quick else tuple(known))
+    asked = request.data or (("cora-3",) if request.quick else tuple(partitions))
     for name in asked:
-        if name not in known:
-            raise InputError(f"unknown benchmark data '{name}'; {nearest(name, known)}")
+        if name not in partitions:
+            raise InputError(f"unknown benchmark data '{name}'; {nearest(name, partitions)}")
     if not Path(cora).exists():
         raise InputError(f"{cora} is not there; set FEDLPA_SHARED_DATA to the folder of the shared data.")
-    return [known[name] for name in asked], []
+    return [partitions[name] for name in asked], []

@@ -18,12 +18,12 @@ NOTE = (
 
 
 def signs_of(run: Path) -> dict[str, float | None]:
-    """The last value of every sign in a run's ``rounds.jsonl``, as ``health_<sign>``; signs never told are left out."""
-    found: dict[str, float | None] = {}
+    """The last value of every sign in a run's ``rounds.jsonl``, as ``health_<sign>``; unmeasured ones are left out."""
+    last: dict[str, float | None] = {}
     for record in read_rounds(run / "rounds.jsonl"):
-        told = {**score_groups(record.scores)[1], **record.health}
-        found |= {f"health_{name}": told[name] for name in SIGNS if told.get(name) is not None}
-    return found
+        signs = {**score_groups(record.scores)[1], **record.health}
+        last |= {f"health_{name}": signs[name] for name in SIGNS if signs.get(name) is not None}
+    return last
 
 
 def health_section(runs: Sequence[tuple[Result, Measures]]) -> list[Section]:
@@ -49,9 +49,9 @@ def _counts(result: Result, measures: Measures) -> bool:
 def _ranks(runs: Sequence[Measures]) -> dict[str, float]:
     from scipy.stats import spearmanr
 
-    found = {}
+    ranks = {}
     for sign in SIGNS:
         pairs = [(m[f"health_{sign}"], m["global_all"]) for m in runs if m.get(f"health_{sign}") is not None]
         if len(pairs) >= FEWEST_RUNS and all(len(set(side)) > 1 for side in zip(*pairs, strict=True)):
-            found[sign] = float(spearmanr(*zip(*pairs, strict=True)).statistic)
-    return found
+            ranks[sign] = float(spearmanr(*zip(*pairs, strict=True)).statistic)
+    return ranks

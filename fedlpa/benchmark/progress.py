@@ -62,17 +62,17 @@ class CellsView:
         if result.status == "done":
             self._cost_run += result.cell.cost
             self._seconds_run += seconds
-        told = f"[{self._ended}/{len(self._cells)}] {result.cell.name}: {_outcome(result, seconds)}"
+        line = f"[{self._ended}/{len(self._cells)}] {result.cell.name}: {_outcome(result, seconds)}"
         left = self.time_left()
         if self._bar is not None:
             self._bar.update(self._task, advance=1, left=left)
             if result.status != "kept":
-                self._bar.console.print(told, markup=False, highlight=False, soft_wrap=True)
+                self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
-            self._console.print(told + (f" ({left})" if left else ""), markup=False, highlight=False, soft_wrap=True)
+            self._console.print(line + (f" ({left})" if left else ""), markup=False, highlight=False, soft_wrap=True)
 
     def time_left(self) -> str:
-        """ "about 12 min left", from what the cells so far took; empty where that is not known."""
+        """ "about 12 min left", from what the cells so far took; empty where that cannot be said."""
         if not self._cost_run or self._ended == len(self._cells):
             return ""
         return f"about {duration(self._seconds_run / self._cost_run * self._cost_left)} left"

@@ -101,7 +101,7 @@ def choose_data(request: Request, default: Sequence[str]) -> tuple[list[Benchmar
     """
     shared = shared_folder()
     embeddings, images = (shared / f"cifar10{part}-train.parquet" for part in ("-embeddings", ""))
-    known = {
+    available = {
         "digits": BenchmarkData("digits", {"data": "digits"}, 1.0),
         "embeddings": BenchmarkData("embeddings", {"data": str(embeddings), "rows": 8000}, 4.0),
         "images": BenchmarkData("images", {"data": str(images), "rows": 4000}, 12.0),
@@ -109,14 +109,14 @@ def choose_data(request: Request, default: Sequence[str]) -> tuple[list[Benchmar
     asked = ("digits",) if request.quick and request.data is None else request.data or tuple(default)
     chosen, skipped = [], []
     for name in asked:
-        if name not in known:
-            raise InputError(f"unknown benchmark data '{name}'; {nearest(name, known)}")
-        source = str(known[name].settings["data"])
+        if name not in available:
+            raise InputError(f"unknown benchmark data '{name}'; {nearest(name, available)}")
+        source = str(available[name].settings["data"])
         if source != "digits" and not Path(source).exists():
             skipped.append(f"{name} is left out: {source} is not there; set FEDLPA_SHARED_DATA to its folder.")
         else:
             quick = QUICK if request.quick else {}
-            chosen.append(BenchmarkData(name, {**known[name].settings, **quick}, known[name].cost))
+            chosen.append(BenchmarkData(name, {**available[name].settings, **quick}, available[name].cost))
     if not chosen:
         raise InputError(skipped[0])
     return chosen, skipped
@@ -127,16 +127,16 @@ def choose_seeds(request: Request) -> tuple[int, ...]:
     return request.seeds if request.seeds is not None else (0,) if request.quick else (0, 1, 2)
 
 
-def choose_variants(request: Request, known: Mapping[str, Settings]) -> list[str]:
-    """The names in ``known`` that were asked for; all unless ``--methods`` names some.
+def choose_variants(request: Request, available: Mapping[str, Settings]) -> list[str]:
+    """The names in ``available`` that were asked for; all unless ``--methods`` names some.
 
     Raises:
         InputError: an unknown name.
     """
-    asked = request.methods if request.methods is not None else tuple(known)
+    asked = request.methods if request.methods is not None else tuple(available)
     for name in asked:
-        if name not in known:
-            raise InputError(f"unknown method '{name}' of this benchmark; {nearest(name, known)}")
+        if name not in available:
+            raise InputError(f"unknown method '{name}' of this benchmark; {nearest(name, available)}")
     return list(asked)
 
 

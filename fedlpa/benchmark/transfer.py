@@ -84,19 +84,19 @@ def _has_categories(run: Path) -> bool:
 
 def _sites(root: Path, classes: dict[str, int]) -> list[_Scored]:
     """The sites below ``root`` that hold samples to score."""
-    found = []
+    sites = []
     for folder in sorted(root.glob("site-*"), key=lambda path: int(path.name.removeprefix("site-"))):
         if not (folder / "data.parquet").exists():
             continue
         data = read_dataset(str(folder / "data.parquet"))
-        known = read_truth(folder / "truth.parquet")
-        true = np.array([classes.get(known.get(key, ""), -1) for key in data.ids], dtype=np.int64)
+        truth = read_truth(folder / "truth.parquet")
+        true = np.array([classes.get(truth.get(key, ""), -1) for key in data.ids], dtype=np.int64)
         scored = np.array([label is None for label in data.labels]) & (true >= 0)
         held = np.bincount(true[true >= 0], minlength=len(classes))
         if scored.any():
             rows = np.flatnonzero(scored)
-            found.append(_Scored(data.take(rows), true[rows], held, folder))
-    return found
+            sites.append(_Scored(data.take(rows), true[rows], held, folder))
+    return sites
 
 
 def _own_predictions(site: _Scored) -> list[str]:

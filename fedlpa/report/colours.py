@@ -1,4 +1,4 @@
-"""Colours and marks of the report; told apart with any colour vision, by mark as well as by hue."""
+"""Colours and marks of the report; distinguishable with any colour vision, by mark as well as by hue."""
 
 from dataclasses import dataclass
 

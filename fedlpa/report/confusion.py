@@ -69,8 +69,8 @@ class Majority:
 
 def majority(truth: Iterable[str | None]) -> Majority:
     """The majority class of one category's samples."""
-    known = Counter(label for label in truth if label is not None)
-    if not known:
+    counted = Counter(label for label in truth if label is not None)
+    if not counted:
         return Majority(None, None)
-    true_class, samples = known.most_common(1)[0]
-    return Majority(true_class, samples / known.total())
+    true_class, samples = counted.most_common(1)[0]
+    return Majority(true_class, samples / counted.total())

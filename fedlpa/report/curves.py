@@ -22,8 +22,8 @@ def score_charts(records: Records, shaded: Sequence[Phase]) -> list[Chart]:
         keys = dict.fromkeys(key for groups, _ in parted for key in groups.get(scope, {}))
         lines = [_line(score_name(key), records, _score(scope, key), index) for index, key in enumerate(keys)]
         charts.append(line_chart(f"{title(scope)} accuracy", lines, shaded, unit="share"))
-    known = dict.fromkeys(key for _, singles in parted for key, score in singles.items() if score is not None)
-    lines = [_line(score_name(key), records, _score(key), index) for index, key in enumerate(known)]
+    scored = dict.fromkeys(key for _, singles in parted for key, score in singles.items() if score is not None)
+    lines = [_line(score_name(key), records, _score(key), index) for index, key in enumerate(scored)]
     name = lines[0].name if len(lines) == 1 else "Accuracy"
     charts.append(line_chart(name, lines, shaded, unit="share"))
     return [chart for chart in charts if chart]
@@ -53,11 +53,11 @@ def concept_chart(records: Records, shaded: Sequence[Phase]) -> Chart | None:
         )
         for index, name in enumerate(names)
     ]
-    found = Line("categories found", _points(records, lambda record: record.categories.found), INK, width=2.8)
+    categories = Line("categories found", _points(records, lambda record: record.categories.found), INK, width=2.8)
     dashes = (0, (4, 2))
     true = Line("true number", _points(records, lambda record: record.categories.true), INK, dash=dashes, width=1.4)
     # Truth is known before anything is found; a line without the thing it is compared with says nothing.
-    lines = [*sites, found, true] if sites or found.points else []
+    lines = [*sites, categories, true] if sites or categories.points else []
     return line_chart("Concepts of each site, and categories", lines, shaded, unit="count")
 
 

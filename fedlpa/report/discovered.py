@@ -67,9 +67,9 @@ def _maps(
     if points is None:
         return ()
     rows = samples.map_rows.tolist()
-    found = [samples.category[row] for row in rows]
+    category = [samples.category[row] for row in rows]
     label = "Map of the embedding coloured by discovered category"
-    by_category = embedding_map.draw("Coloured by discovered category", label, points, found, looks)
+    by_category = embedding_map.draw("Coloured by discovered category", label, points, category, looks)
     if not classes:
         return (by_category,)
     unknown = "not known"
@@ -98,10 +98,10 @@ def _majorities(samples: Samples, order: list[str]) -> dict[str, str | None]:
     truths: dict[str, list[str | None]] = {name: [] for name in order}
     for name, true in zip(samples.category, samples.truth, strict=True):
         truths[name].append(true)
-    most = {name: majority(members) for name, members in truths.items()}
+    majorities = {name: majority(members) for name, members in truths.items()}
     return {
-        name: found.true_class if found.purity is not None and found.purity >= 0.5 else None
-        for name, found in most.items()
+        name: most.true_class if most.purity is not None and most.purity >= 0.5 else None
+        for name, most in majorities.items()
     }
 
 

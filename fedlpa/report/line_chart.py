@@ -49,13 +49,13 @@ class Phase:
 
 def phases(records: Sequence[RoundRecord]) -> list[Phase]:
     """The phases of a run in order, as far as the records name them."""
-    found: list[Phase] = []
+    merged: list[Phase] = []
     for record in records:
-        if found and found[-1].name == record.phase:
-            found[-1] = Phase(record.phase, found[-1].first, record.round)
+        if merged and merged[-1].name == record.phase:
+            merged[-1] = Phase(record.phase, merged[-1].first, record.round)
         else:
-            found.append(Phase(record.phase, record.round, record.round))
-    return found
+            merged.append(Phase(record.phase, record.round, record.round))
+    return merged
 
 
 def line_chart(

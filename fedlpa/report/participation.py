@@ -32,10 +32,10 @@ def participation(records: Sequence[RoundRecord]) -> Participation:
     events: dict[tuple[str, str, str], list[int]] = {}
     for record in records:
         clients = record.clients
-        told = [(absence.site, "failed", absence.reason) for absence in clients.failed]
-        told += [(absence.site, "reply refused", absence.reason) for absence in clients.refused]
-        told += [(site, "sat out", "") for site in clients.sat_out]
-        for site, kind, reason in told:
+        absent = [(absence.site, "failed", absence.reason) for absence in clients.failed]
+        absent += [(absence.site, "reply refused", absence.reason) for absence in clients.refused]
+        absent += [(site, "sat out", "") for site in clients.sat_out]
+        for site, kind, reason in absent:
             events.setdefault((printable(site), kind, printable(reason)), []).append(record.round)
     ordered = sorted(events.items(), key=lambda event: (min(event[1]), natural(event[0][0])))
     return Participation(

@@ -47,13 +47,13 @@ def describe_categories(samples: Samples, rows: NDArray[np.int64], looks: dict[s
     for row in rows.tolist():
         by_category[samples.category[row]].append(row)
     shown = max(4, min(SHOWN_PER_CATEGORY, MOST_PICTURES // max(len(looks), 1)))
-    found: list[Category] = []
+    categories: list[Category] = []
     for name, members in by_category.items():
         if not members:
             continue
         most = majority(samples.truth[row] for row in members)
         chosen = _from_different_sites([row for row in members if row in samples.pictures], samples, shown)
-        found.append(
+        categories.append(
             Category(
                 name=name,
                 novel=bool(np.mean(samples.novel[members]) > 0.5),
@@ -65,7 +65,7 @@ def describe_categories(samples: Samples, rows: NDArray[np.int64], looks: dict[s
                 pictures=tuple(_picture(samples, row, most.true_class) for row in chosen),
             )
         )
-    return found
+    return categories
 
 
 def _from_different_sites(rows: list[int], samples: Samples, wanted: int) -> list[int]:

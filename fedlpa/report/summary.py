@@ -116,8 +116,8 @@ def _how_good(run: Run) -> str:
             "there is no truth to score the categories against, but "
             f"{percent(seen, 0)} of the held-out labelled samples of seen classes are recognised"
         )
-    known = [f"{score_name(key).lower()} {percent(score)}" for key, score in singles.items() if score is not None]
-    return "accuracy: " + ", ".join(known) if known else "there is no truth to score against"
+    accuracies = [f"{score_name(key).lower()} {percent(score)}" for key, score in singles.items() if score is not None]
+    return "accuracy: " + ", ".join(accuracies) if accuracies else "there is no truth to score against"
 
 
 def _number_of_sites(run: Run) -> int | None:

@@ -31,7 +31,7 @@ def features_of(model: Model) -> Callable[[Dataset], NDArray[np.float32]]:
 
         from common.models import all_features
 
-        found: NDArray[np.float32] = all_features(network, torch.from_numpy(dataset.x)).numpy()
-        return found
+        unit_features: NDArray[np.float32] = all_features(network, torch.from_numpy(dataset.x)).numpy()
+        return unit_features
 
     return features

@@ -59,7 +59,7 @@ class LiveView:
 
     def on_round(self, record: RoundRecord) -> None:
         """Show a finished round; one that is run again after a resume replaces the earlier ones."""
-        self._records = [known for known in self._records if known.round < record.round] + [record]
+        self._records = [earlier for earlier in self._records if earlier.round < record.round] + [record]
         self._last_arrival = time.monotonic()
         notes = absences(record)
         self._notes += notes
@@ -159,13 +159,13 @@ def plain_line(record: RoundRecord) -> str:
 
 def absences(record: RoundRecord) -> list[str]:
     """A sentence for each client that failed, was refused, or sat the round out."""
-    told = [(absence, "failed") for absence in record.clients.failed]
-    told += [(absence, "was refused") for absence in record.clients.refused]
-    told += [(Absence(site=site), "sat out") for site in record.clients.sat_out]
+    absent = [(absence, "failed") for absence in record.clients.failed]
+    absent += [(absence, "was refused") for absence in record.clients.refused]
+    absent += [(Absence(site=site), "sat out") for site in record.clients.sat_out]
     return [
         f"round {record.round}: {printable(absence.site)} {what}"
         + (f": {printable(absence.reason)}" if absence.reason else "")
-        for absence, what in told
+        for absence, what in absent
     ]
 
 
@@ -245,8 +245,8 @@ def _slashed(scores: list[Score]) -> str:
 
 
 def _named(scores: Mapping[str, Score]) -> str:
-    known = {key: score for key, score in scores.items() if score is not None}
-    return ", ".join(f"{printable(score_name(key))} {100 * score:.1f}" for key, score in known.items())
+    scored = {key: score for key, score in scores.items() if score is not None}
+    return ", ".join(f"{printable(score_name(key))} {100 * score:.1f}" for key, score in scored.items())
 
 
 def _concepts(record: RoundRecord) -> str:

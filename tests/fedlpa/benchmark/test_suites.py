@@ -10,6 +10,7 @@ import pytest
 
 from common.config import make_config
 from common.errors import InputError, RunFailedError
+from common.methods.registry import training_sites
 from common.run.metrics import DiscoveryFinal, RunMetrics, Split
 from fedlpa.benchmark import ablations
 from fedlpa.benchmark import gcd_suite as gcd
@@ -46,7 +47,7 @@ def test_gcd_is_every_method_on_every_place(tmp_path, monkeypatch):
     for cell in suite.cells:
         config = make_config(cell.settings)
         assert config.seed == cell.labels["seed"]
-        assert config.training_sites == (1 if cell.labels["method"] == "centralised" else cell.labels["clients"])
+        assert training_sites(config) == (1 if cell.labels["method"] == "centralised" else cell.labels["clients"])
     rows = {cell.labels["data"]: cell.settings.get("rows") for cell in suite.cells}
     assert rows == {"digits": None, "embeddings": 8000, "images": 4000}
 
