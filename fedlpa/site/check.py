@@ -100,7 +100,7 @@ def _data_alone(config: SiteConfig) -> Finding:
     from common.data.read import ReadOptions, read_dataset
 
     try:
-        data = read_dataset(str(config.data), ReadOptions(label_column=config.own.label_column))
+        data = read_dataset(str(config.data), ReadOptions(label_column=config.label_column))
     except InputError as error:
         return Finding("data", False, str(error).rstrip("."))
     return Finding(
