@@ -5,7 +5,8 @@ import zlib
 import numpy as np
 
 from client_app.graphs.neighbourhoods import GraphTensors
-from client_app.graphs.node_training import column_moments, graph_data
+from client_app.graphs.node_data import graph_data
+from client_app.graphs.node_training import column_moments
 from client_app.method import Task
 from client_app.methods.fedlog.condensation import condense
 from client_app.methods.fedlog.slot_attack import FILE, slot_privacy
