@@ -107,7 +107,7 @@ def _data(config: SiteConfig, run: AnyConfig | None) -> str:
         raise InputError(f"{config.data} does not exist; correct 'data' in {config.source}.")
     site = real_site(config)
     data = client_method(run).load_data(site, site.configure(run))
-    return f"{len(data)} samples, {int((data.labels >= 0).sum())} labelled, fit the run"
+    return f"{data.size['samples']} samples, {data.size['labelled']} labelled, fit the run"
 
 
 def _policy(config: SiteConfig, run: AnyConfig | None) -> str:

@@ -26,8 +26,7 @@ def run_round(task: Task[LocalInfomapOptions]) -> Answer:
     own = calibrate(z_ND, data.labels, centre_D, options, seed=task.config.seed)
     concepts, resolution = discover(z_ND, data.labels, centre_D, options, seed=task.config.seed, own=own)
     metrics: dict[str, Metric] = {
-        "samples": len(data),
-        "labelled": int((data.labels >= 0).sum()),
+        **data.size,
         "concepts": len(concepts),
         "resolution": resolution,
         "discovery-seconds": time.perf_counter() - started,
