@@ -1,4 +1,4 @@
-"""What FedLoG brings to an epoch: the slots as tensors, and the prior that corrects logits (docs/fedlog.md#training)."""
+"""What FedLoG brings to an epoch: slots as tensors, and the prior that corrects logits (docs/fedlog.md#training)."""
 
 import numpy as np
 import torch
