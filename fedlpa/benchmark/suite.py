@@ -3,7 +3,7 @@
 import os
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class Suite:
 
     name: str
     cells: list[Cell]
-    measures: Callable[[Result], dict[str, float | None]]
+    measures: Callable[[Result], Measures]
     sections: Callable[[list[Row]], list[Section]]
     chart_groups: Sequence[str]
     chart_bars: str
@@ -90,10 +90,12 @@ def _measure(suite: Suite, result: Result) -> tuple[Result, Measures | None]:
 
 def _page(suite: Suite, sections: list[Section], results: list[Result]) -> str:
     seeds = sorted({int(result.cell.labels["seed"]) for result in results})
+    machine = _machine()
     parts = [
         f"# fedlpa benchmark {suite.name}",
         f"Mean ± standard deviation over seeds {', '.join(map(str, seeds))}; scores in per cent; "
-        f"categories found / true; kB up from one client in one round. {_machine_line()}",
+        "categories found / true; kB up from one client in one round. "
+        f"Made on {machine['cpus']} CPUs ({machine['platform']}), Python {machine['python']}.",
     ]
     for section in sections:
         parts += [f"## {section.title}", markdown(section.rows, section.keys, section.columns)]
@@ -101,11 +103,6 @@ def _page(suite: Suite, sections: list[Section], results: list[Result]) -> str:
     parts += [f"- {sentence}" for sentence in suite.skipped]
     parts += [f"- {r.cell.name} failed: {r.error}" for r in results if r.status == "failed"]
     return "\n\n".join(parts) + "\n"
-
-
-def _machine_line() -> str:
-    machine = _machine()
-    return f"Made on {machine['cpus']} CPUs ({machine['platform']}), Python {machine['python']}."
 
 
 def _machine() -> dict[str, object]:
@@ -122,10 +119,7 @@ def _as_json(
         "machine": _machine(),
         "versions": {name: _version(name) for name in PACKAGES},
         "skipped": suite.skipped,
-        "summary": [
-            {"labels": row.labels, "runs": row.runs, "failed": row.failed, "mean": row.mean, "std": row.std}
-            for row in rows
-        ],
+        "summary": [asdict(row) for row in rows],
         "cells": [
             {
                 "name": result.cell.name,
