@@ -101,6 +101,14 @@ def summarise(cells: Sequence[tuple[Labels, Measures | None]]) -> list[Row]:
     return rows
 
 
+def by_data(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The rows of each data set, in order of first appearance."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(str(row.labels["data"]), []).append(row)
+    return groups
+
+
 def add_gains(row: Row, base: Row, measures: Iterable[str]) -> None:
     """Put the difference of ``row`` to ``base`` into its mean as ``<measure>_gain``, for measures that both have."""
     for measure in measures:
