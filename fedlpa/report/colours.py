@@ -78,14 +78,10 @@ def phase_colour(name: str) -> str:
 def tint(share: float) -> str:
     """Background of a cell of a heat map: white for 0, deep blue for 1."""
     # A root keeps small shares visible.
-    depth = max(0.0, min(1.0, share)) ** 0.7
-    return _blend((255, 255, 255), (21, 78, 138), depth)
+    depth = share**0.7
+    return "#" + "".join(f"{round(255 + (deep - 255) * depth):02x}" for deep in (21, 78, 138))
 
 
 def on_tint(share: float) -> str:
     """Text colour with enough contrast on ``tint(share)``."""
     return "#ffffff" if share > 0.6 else INK
-
-
-def _blend(start: tuple[int, int, int], end: tuple[int, int, int], depth: float) -> str:
-    return "#" + "".join(f"{round(a + (b - a) * depth):02x}" for a, b in zip(start, end, strict=True))
