@@ -17,7 +17,7 @@ from common.data.read import read_dataset
 from common.data.truth import read_truth
 from common.discovery.scores import count_matrix, match
 from common.files import read_object
-from common.run.predictions import FILE
+from common.run.predictions import FILE, read_predictions
 from fedlpa.predict import predict
 
 MISSING_BELOW = 5
@@ -100,11 +100,9 @@ def _sites(root: Path, classes: dict[str, int]) -> list[_Scored]:
 
 
 def _own_predictions(site: _Scored) -> list[str]:
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(site.folder / FILE, columns=["id", "category"]).to_pydict()
-    category = dict(zip(table["id"], table["category"], strict=True))
-    return [str(category[key]) for key in site.data.ids]
+    own = read_predictions(site.folder / FILE)
+    category = dict(zip(own.ids, own.categories, strict=True))
+    return [category[key] for key in site.data.ids]
 
 
 def _matching(sites: list[_Scored], classes: dict[str, int]) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """What was discovered in the sites' samples: maps, categories against true classes, and where each category lies."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ def read_discovered(run: Run, features: Features | None) -> Discovered | None:
     if not len(rows):
         rows = np.arange(len(samples))
     seen = set(run.model.seen_classes)
-    matched = confusion([samples.truth[row] for row in rows], [samples.category[row] for row in rows])
+    matched = confusion(samples.truth[rows], samples.category[rows])
     classes = _classes(samples, matched)
     novel = dict(zip(samples.category, samples.novel.tolist(), strict=True))
     looks = category_looks(_majorities(samples, _category_order(samples, matched, novel)), class_looks(classes))
@@ -66,14 +67,13 @@ def _maps(
     points = embedding_map.place(samples.map_data, features)
     if points is None:
         return ()
-    rows = samples.map_rows.tolist()
-    category = [samples.category[row] for row in rows]
+    category = samples.category[samples.map_rows]
     label = "Map of the embedding coloured by discovered category"
     by_category = embedding_map.draw("Coloured by discovered category", label, points, category, looks)
     if not classes:
         return (by_category,)
     unknown = "not known"
-    true = [samples.truth[row] or unknown for row in rows]
+    true = np.array([name or unknown for name in samples.truth[samples.map_rows]], dtype=np.object_)
     truth_looks = {**class_looks(classes), unknown: embedding_map.UNKNOWN}
     label = "Map of the embedding coloured by true class"
     return embedding_map.draw("Coloured by truth", label, points, true, truth_looks), by_category
@@ -95,14 +95,8 @@ def _category_order(samples: Samples, matched: Confusion | None, novel: dict[str
 
 def _majorities(samples: Samples, order: list[str]) -> dict[str, str | None]:
     """The class that at least half of a category's samples have, or None."""
-    truths: dict[str, list[str | None]] = {name: [] for name in order}
-    for name, true in zip(samples.category, samples.truth, strict=True):
-        truths[name].append(true)
-    majorities = {name: majority(members) for name, members in truths.items()}
-    return {
-        name: most.true_class if most.purity is not None and most.purity >= 0.5 else None
-        for name, most in majorities.items()
-    }
+    majorities = {name: majority(samples.truth[samples.category == name]) for name in order}
+    return {name: most.true_class if (most.purity or 0.0) >= 0.5 else None for name, most in majorities.items()}
 
 
 def _matrix(matched: Confusion, seen: set[str], novel: dict[str, bool]) -> HeatTable:
@@ -115,10 +109,7 @@ def _matrix(matched: Confusion, seen: set[str], novel: dict[str, bool]) -> HeatT
 
 
 def _by_site(samples: Samples, rows: NDArray[np.int64], order: list[str], novel: dict[str, bool]) -> HeatTable:
-    occurring = {samples.category[row] for row in rows}
-    names = [name for name in order if name in occurring]
-    column = {name: index for index, name in enumerate(names)}
-    counts = np.zeros((len(samples.sites), len(names)), dtype=np.int64)
-    for row in rows.tolist():
-        counts[samples.site[row], column[samples.category[row]]] += 1
+    held = Counter(zip(samples.site[rows].tolist(), samples.category[rows], strict=True))
+    names = [name for name in order if name in samples.category[rows]]
+    counts = np.array([[held[site, name] for name in names] for site in range(len(samples.sites))], dtype=np.int64)
     return heat_table(counts, [(site, False) for site in samples.sites], [(name, novel[name]) for name in names])

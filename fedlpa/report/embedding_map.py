@@ -78,8 +78,13 @@ def place(data: Dataset, features: Callable[[Dataset], NDArray[np.float32]] | No
     return _fit(np.asarray(points, dtype=np.float64))
 
 
-def draw(title: str, label: str, points: NDArray[np.float64], names: list[str], looks: dict[str, Look]) -> Map:
-    """One panel: groups in the order of ``looks``, each named at its middle; ``label`` is read aloud."""
+def draw(
+    title: str, label: str, points: NDArray[np.float64], names: NDArray[np.object_], looks: dict[str, Look]
+) -> Map:
+    """One panel: groups in the order of ``looks``, each named at its middle; ``label`` is read aloud.
+
+    ``names`` ``[n]``: the group of each of the ``points`` ``[n, 2]``.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
@@ -89,9 +94,8 @@ def draw(title: str, label: str, points: NDArray[np.float64], names: list[str], 
     groups: dict[str, tuple[str, str]] = {}
     middles: list[tuple[float, float, str]] = []
     legend: list[Entry] = []
-    members = np.array(names, dtype=object)
     for name, look in looks.items():
-        own = points[members == name]
+        own = points[names == name]
         if not len(own):
             continue
         marker, scale = MARKERS[look.mark]
