@@ -55,18 +55,10 @@ def confusion(truth: Iterable[str | None], category: Iterable[str]) -> Confusion
     )
 
 
-@dataclass(frozen=True)
-class Majority:
+def majority(truth: Iterable[str | None]) -> tuple[str | None, float | None]:
     """The most frequent true class of a category, and its share (purity); None where no truth is known."""
-
-    true_class: str | None
-    purity: float | None
-
-
-def majority(truth: Iterable[str | None]) -> Majority:
-    """The majority class of one category's samples."""
     counted = Counter(label for label in truth if label is not None)
     if not counted:
-        return Majority(None, None)
+        return None, None
     true_class, samples = counted.most_common(1)[0]
-    return Majority(true_class, samples / counted.total())
+    return true_class, samples / counted.total()

@@ -96,7 +96,7 @@ def _category_order(samples: Samples, matched: Confusion | None, novel: dict[str
 def _majorities(samples: Samples, order: list[str]) -> dict[str, str | None]:
     """The class that at least half of a category's samples have, or None."""
     majorities = {name: majority(samples.truth[samples.category == name]) for name in order}
-    return {name: most.true_class if (most.purity or 0.0) >= 0.5 else None for name, most in majorities.items()}
+    return {name: most if (share or 0.0) >= 0.5 else None for name, (most, share) in majorities.items()}
 
 
 def _matrix(matched: Confusion, seen: set[str], novel: dict[str, bool]) -> HeatTable:

@@ -49,7 +49,7 @@ def describe_categories(samples: Samples, rows: NDArray[np.int64], looks: dict[s
         members = rows[samples.category[rows] == name]
         if not len(members):
             continue
-        most = majority(samples.truth[members])
+        true_class, purity = majority(samples.truth[members])
         chosen = _from_different_sites([row for row in members.tolist() if row in samples.pictures], samples, shown)
         categories.append(
             Category(
@@ -57,10 +57,10 @@ def describe_categories(samples: Samples, rows: NDArray[np.int64], looks: dict[s
                 novel=bool(np.mean(samples.novel[members]) > 0.5),
                 samples=len(members),
                 sites=len(np.unique(samples.site[members])),
-                true_class=most.true_class,
-                purity=most.purity,
+                true_class=true_class,
+                purity=purity,
                 look=look,
-                pictures=tuple(_picture(samples, row, most.true_class) for row in chosen),
+                pictures=tuple(_picture(samples, row, true_class) for row in chosen),
             )
         )
     return categories
@@ -109,9 +109,6 @@ def _data_uri(image: NDArray[np.uint8]) -> str:
         picture.thumbnail((LARGEST, LARGEST))
     file = io.BytesIO()
     # PNG keeps small pictures exact; of a reduced photograph JPEG takes a fifth of its space.
-    if large:
-        picture.save(file, format="JPEG", quality=82)
-    else:
-        picture.save(file, format="PNG", optimize=True)
     kind = "jpeg" if large else "png"
+    picture.save(file, format=kind, **({"quality": 82} if large else {"optimize": True}))
     return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
