@@ -15,9 +15,6 @@ _METHODS = {
     "fedavg-simgcd": "FedAvg + SimGCD",
     "fedavg-gcd": "FedAvg + GCD",
     "centralised": "Centralised",
-    "fedavg": "FedAvg",
-    "fedprox": "FedProx",
-    "local": "Local",
 }
 
 
