@@ -40,10 +40,8 @@ def judged_elsewhere(run: Path) -> dict[str, float | None]:
     home: All of the sites' own predictions, with their own priors. abroad: all other sites' samples by the model
     without a prior, over all judging sites. missing: those whose class has fewer than 5 samples where it is judged.
     """
-    classes = _classes(run)
-    sites = _sites(run / "sites", classes)
-    matching = _matching(sites, classes)
-    if not _has_categories(run) or not matching:
+    _, sites, matching = _federation(run)
+    if not matching:
         return {}
     home = [_correct(_own_predictions(site), site.true, matching) for site in sites]
     without = [_correct(_predicted(run, site.data, "uniform"), site.true, matching) for site in sites]
@@ -61,10 +59,9 @@ def newcomer(run: Path) -> dict[str, float | None]:
 
     adapt estimates the prior on the newcomer's unlabelled samples, which are also those that are scored.
     """
-    classes = _classes(run)
-    matching = _matching(_sites(run / "sites", classes), classes)
+    classes, _, matching = _federation(run)
     held_out = _sites(run / "held-out", classes)
-    if not _has_categories(run) or not matching:
+    if not matching:
         return {}
     return {
         f"newcomer_{prior}": _mean(
@@ -74,12 +71,12 @@ def newcomer(run: Path) -> dict[str, float | None]:
     }
 
 
-def _classes(run: Path) -> dict[str, int]:
-    return {name: code for code, name in enumerate(read_object(run / "config.json")["classes"])}
-
-
-def _has_categories(run: Path) -> bool:
-    return bool(read_object(run / "model" / "model.json").get("categories"))
+def _federation(run: Path) -> tuple[dict[str, int], list[_Scored], dict[str, int]]:
+    """The classes, the federation's sites, and the class of each category; no class where none is shared."""
+    classes = {name: code for code, name in enumerate(read_object(run / "config.json")["classes"])}
+    sites = _sites(run / "sites", classes)
+    shared = read_object(run / "model" / "model.json").get("categories")
+    return classes, sites, _matching(sites, classes) if shared else {}
 
 
 def _sites(root: Path, classes: dict[str, int]) -> list[_Scored]:
