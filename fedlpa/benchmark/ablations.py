@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from fedlpa.benchmark.cells import Cell, Labels, Result, Settings
+from fedlpa.benchmark.cells import Cell, Labels, Result, Settings, assignments
 from fedlpa.benchmark.request import QUICK_CLIENTS, Request, cell_settings, choose_data, choose_seeds, choose_variants
 from fedlpa.benchmark.score_rows import SCORES, Measures, Row, add_gains, by_data, measures_of, percent
 from fedlpa.benchmark.suite import Section, Suite
@@ -41,7 +41,8 @@ def suite(request: Request) -> Suite:
     cells = []
     for each, variant, seed in product(data, variants, choose_seeds(request)):
         place = {"clients": clients, "alpha": 0.2, "seed": seed, **PLACES.get(variant, {})}
-        labels: Labels = {"data": each.name, "variant": variant, "settings": _shown(variant), "seed": seed}
+        shown = " ".join(assignments({**VARIANTS[variant], **PLACES.get(variant, {})}))
+        labels: Labels = {"data": each.name, "variant": variant, "settings": shown, "seed": seed}
         settings = cell_settings(request, each, VARIANTS[variant], place)
         cells.append(Cell(f"{each.name}-{variant}-s{seed}", settings, labels, each.cost))
     return Suite("ablations", cells, measures, sections, ("data",), "variant", skipped)
@@ -63,9 +64,3 @@ def sections(rows: list[Row]) -> list[Section]:
             add_gains(row, base, ("global_all", "local_all"))
         tables.append(Section(data, here, ("variant", "settings"), (*gains, *SCORES)))
     return tables
-
-
-def _shown(variant: str) -> str:
-    return " ".join(
-        f"{key}={str(value).lower()}" for key, value in {**VARIANTS[variant], **PLACES.get(variant, {})}.items()
-    )

@@ -84,9 +84,14 @@ def run_cells(cells: Sequence[Cell], root: Path, view: View, command: Command | 
 
 def simulate_command(cell: Cell, folder: Path, overwrite: bool) -> list[str]:
     """``fedlpa simulate`` with the cell's settings."""
-    assignments = [part for key, value in cell.settings.items() for part in ("--set", f"{key}={_text(value)}")]
-    command = [sys.executable, "-P", "-m", "fedlpa", "simulate", *assignments, "--out", str(folder)]
+    given = [part for assignment in assignments(cell.settings) for part in ("--set", assignment)]
+    command = [sys.executable, "-P", "-m", "fedlpa", "simulate", *given, "--out", str(folder)]
     return [*command, "--overwrite"] if overwrite else command
+
+
+def assignments(settings: Settings) -> list[str]:
+    """Settings as ``--set`` takes them: ``["knn=15", "gate=false", "classes=a,b"]``."""
+    return [f"{key}={_text(value)}" for key, value in settings.items()]
 
 
 def _run(cell: Cell, folder: Path, command: Command) -> Result:
