@@ -2,6 +2,7 @@
 
 import os
 import platform
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from common.errors import InputError, RunFailedError
 from common.files import write_json, write_text
-from fedlpa.benchmark.cells import Cell, Command, Result, run_cells
+from fedlpa.benchmark.cells import Cell, Command, Result, run_cell, simulate_command
 from fedlpa.benchmark.chart import write_chart
 from fedlpa.benchmark.progress import CellsView
 from fedlpa.benchmark.score_rows import Column, Measures, Row, markdown, summarise
@@ -47,7 +48,7 @@ class Suite:
     """Tables that need every run by itself, not means over seeds."""
 
 
-def run_suite(suite: Suite, out: Path, *, quick: bool = False, command: Command | None = None) -> str:
+def run_suite(suite: Suite, out: Path, *, quick: bool = False, command: Command = simulate_command) -> str:
     """Run the cells into ``out/cells``; write ``results.json``, ``results.md`` and ``chart.svg`` into ``out``.
 
     Returns:
@@ -56,8 +57,13 @@ def run_suite(suite: Suite, out: Path, *, quick: bool = False, command: Command 
     Raises:
         RunFailedError: cells failed; the results of the others are written.
     """
+    results = []
     with CellsView(suite.cells) as view:
-        results = run_cells(suite.cells, out / "cells", view, command)
+        for cell in suite.cells:
+            started = time.monotonic()
+            view.on_start(cell)
+            results.append(run_cell(cell, out / "cells", command))
+            view.on_result(results[-1], time.monotonic() - started)
     measured = [_measure(suite, result) for result in results]
     results = [result for result, _ in measured]
     rows = summarise([(result.cell.labels, measures) for result, measures in measured])
