@@ -6,7 +6,7 @@ from itertools import product
 from fedlpa.benchmark.cells import Cell, Labels, Settings
 from fedlpa.benchmark.graph_suite import choose_graphs, graph_place, measures
 from fedlpa.benchmark.request import Request, cell_settings, choose_seeds, choose_variants
-from fedlpa.benchmark.score_rows import Column, Row, add_gains, by_data, percent
+from fedlpa.benchmark.score_rows import KB_UP, SECONDS, Row, add_gains, by_data, percent
 from fedlpa.benchmark.suite import Section, Suite
 
 RECIPE, PUBLISHED = "fedlog", "published"
@@ -61,12 +61,11 @@ def sections(rows: list[Row]) -> list[Section]:
     tables = []
     gains = tuple(percent(f"{measure}_gain", f"Δ {title}") for measure, title in COLUMNS)
     scores = tuple(percent(measure, title) for measure, title in COLUMNS)
-    sizes = (Column("up_bytes", "kB up", 1e-3, digits=0), Column("seconds", "seconds", digits=0))
     for data, here in by_data(rows).items():
         by_name = {str(row.labels["variant"]): row for row in here}
         for name, row in by_name.items():
             add_gains(row, by_name[_base(name)], (measure for measure, _ in COLUMNS))
-        tables.append(Section(data, here, ("variant",), (*gains, *scores, *sizes)))
+        tables.append(Section(data, here, ("variant",), (*gains, *scores, KB_UP, SECONDS)))
     return tables
 
 

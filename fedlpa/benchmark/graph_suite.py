@@ -16,7 +16,7 @@ from fedlpa.benchmark.request import (
     choose_variants,
     shared_folder,
 )
-from fedlpa.benchmark.score_rows import Column, Measures, Row, by_data, percent
+from fedlpa.benchmark.score_rows import KB_UP, SECONDS, Column, Measures, Row, by_data, percent
 from fedlpa.benchmark.suite import Section, Suite
 
 VARIANTS: dict[str, Settings] = {
@@ -45,8 +45,8 @@ COLUMNS: tuple[Column, ...] = (
     percent("new_client", "new client"),
     Column("membership_auc", "membership AUC", digits=2),
     Column("nearest_ratio", "nearest ratio", digits=2),
-    Column("up_bytes", "kB up", 1e-3, digits=0),
-    Column("seconds", "seconds", digits=0),
+    KB_UP,
+    SECONDS,
 )
 
 
