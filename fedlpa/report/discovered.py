@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from common.data.dataset import Dataset, sort_labels
 from fedlpa.report import embedding_map
-from fedlpa.report.colours import Look, category_looks, class_looks
+from fedlpa.report.colours import UNKNOWN, Look, category_looks, class_looks
 from fedlpa.report.confusion import Confusion, confusion, majority
 from fedlpa.report.embedding_map import Map
 from fedlpa.report.heat_table import HeatTable, heat_table
@@ -45,16 +45,16 @@ def read_discovered(run: Run, features: Features | None) -> Discovered | None:
     rows = np.flatnonzero(~samples.labelled)
     if not len(rows):
         rows = np.arange(len(samples))
-    seen = set(run.model.seen_classes)
     matched = confusion(samples.truth[rows], samples.category[rows])
     classes = _classes(samples, matched)
     novel = dict(zip(samples.category, samples.novel.tolist(), strict=True))
-    looks = category_looks(_majorities(samples, _category_order(samples, matched, novel)), class_looks(classes))
+    order = _category_order(samples, matched, novel)
+    looks = category_looks(_majorities(samples, order), class_looks(classes))
     return Discovered(
         samples=samples,
         scored=len(rows),
         maps=_maps(samples, classes, looks, features),
-        matrix=_matrix(matched, seen, novel) if matched else None,
+        matrix=_matrix(matched, set(run.model.seen_classes), novel) if matched else None,
         share_right=matched.share_right if matched else None,
         by_site=_by_site(samples, rows, list(looks), novel),
         categories=tuple(describe_categories(samples, rows, looks)),
@@ -74,7 +74,7 @@ def _maps(
         return (by_category,)
     unknown = "not known"
     true = np.array([name or unknown for name in samples.truth[samples.map_rows]], dtype=np.object_)
-    truth_looks = {**class_looks(classes), unknown: embedding_map.UNKNOWN}
+    truth_looks = {**class_looks(classes), unknown: UNKNOWN}
     label = "Map of the embedding coloured by true class"
     return embedding_map.draw("Coloured by truth", label, points, true, truth_looks), by_category
 

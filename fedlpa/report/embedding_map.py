@@ -8,16 +8,14 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from common.data.dataset import Dataset
-from fedlpa.report.colours import INK, MARKS, MIXED, Look
+from fedlpa.report.colours import INK, Look
 from fedlpa.report.figures import to_svg
 
 WIDTH, HEIGHT, MARGIN = 460, 420, 16
-UNKNOWN = Look(MIXED, MARKS[0])
 FEWEST = 10
 MOST_NAMED = 24
 LEAST_NAMED = 0.012
 """Smaller groups, and more of them, are named in the legend only."""
-
 
 MARKERS = {
     "circle": ("o", 1.0),

@@ -66,8 +66,7 @@ def read_samples(run: Path, seed: int = 0) -> Samples | None:
     for folder, part, quota in zip(complete, predictions, quotas, strict=True):
         start = len(truth)
         data = read_dataset(str(folder / "data.parquet"))
-        rows_by_id = {sample: row for row, sample in enumerate(data.ids)}
-        rows = _rows_of(part.ids, rows_by_id, folder)
+        rows = _rows_of(part.ids, data.ids, folder)
         true_class = read_truth(folder / "truth.parquet")
         truth += [true_class.get(sample) for sample in part.ids]
         labelled += [data.labels[row] is not None for row in rows]
@@ -96,9 +95,11 @@ def read_samples(run: Path, seed: int = 0) -> Samples | None:
 _FILES = ("data.parquet", "truth.parquet", FILE)
 
 
-def _rows_of(ids: list[str], rows_by_id: dict[str, int], folder: Path) -> NDArray[np.int64]:
+def _rows_of(predicted: list[str], ids: tuple[str, ...], folder: Path) -> NDArray[np.int64]:
+    """Where the ``predicted`` samples stand in ``ids``."""
+    rows = {sample: row for row, sample in enumerate(ids)}
     try:
-        return np.array([rows_by_id[sample] for sample in ids], dtype=np.int64)
+        return np.array([rows[sample] for sample in predicted], dtype=np.int64)
     except KeyError as error:
         raise InputError(
             f"{folder / FILE} names sample {error}, which data.parquet beside it lacks; "
