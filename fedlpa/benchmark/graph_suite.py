@@ -116,8 +116,7 @@ def choose_graphs(request: Request) -> list[BenchmarkData]:
     cora = str(shared_folder() / "cora.npz")
     partitions = {
         "cora-3": BenchmarkData("cora-3", {"data": cora, "partition": str(shared_folder() / "cora-3")}, 1.0),
-        **{f"cora-{n}-made": BenchmarkData(f"cora-{n}-made", {"data": cora, "clients": n}, n / 3) for n in (5, 10)},
-        "cora-3-made": BenchmarkData("cora-3-made", {"data": cora, "clients": 3}, 1.0),
+        **{f"cora-{n}-made": BenchmarkData(f"cora-{n}-made", {"data": cora, "clients": n}, n / 3) for n in (5, 10, 3)},
     }
     asked = request.data or (("cora-3",) if request.quick else tuple(partitions))
     check_names(asked, partitions, "benchmark data '{}'")

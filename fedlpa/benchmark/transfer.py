@@ -19,6 +19,7 @@ from common.discovery.scores import count_matrix, match
 from common.files import read_object
 from common.run.predictions import FILE, read_predictions
 from fedlpa.predict import predict
+from fedlpa.report.run_reading import natural
 
 MISSING_BELOW = 5
 """A class with fewer samples at a site is missing there."""
@@ -82,7 +83,7 @@ def _federation(run: Path) -> tuple[dict[str, int], list[_Scored], dict[str, int
 def _sites(root: Path, classes: dict[str, int]) -> list[_Scored]:
     """The sites below ``root`` that hold samples to score."""
     sites = []
-    for folder in sorted(root.glob("site-*"), key=lambda path: int(path.name.removeprefix("site-"))):
+    for folder in sorted(root.glob("site-*"), key=lambda path: natural(path.name)):
         if not (folder / "data.parquet").exists():
             continue
         data = read_dataset(str(folder / "data.parquet"))
