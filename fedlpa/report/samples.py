@@ -18,6 +18,7 @@ from fedlpa.report.run_reading import natural
 MAP_SAMPLES = 1500
 """At most so many samples are drawn on the map: t-SNE of more takes minutes."""
 SHOWN_PER_CATEGORY = 12
+_FILES = ("data.parquet", "truth.parquet", FILE)
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Samples:
         return len(self.ids)
 
 
-def read_samples(run: Path, seed: int = 0) -> Samples | None:
+def read_samples(run: Path) -> Samples | None:
     """Read ``run/sites``; None where there is none, as in a real deployment."""
     folders = sorted((run / "sites").glob("*/"), key=lambda folder: natural(folder.name))
     complete = [folder for folder in folders if all((folder / name).is_file() for name in _FILES)]
@@ -57,7 +58,7 @@ def read_samples(run: Path, seed: int = 0) -> Samples | None:
     from common.data.truth import read_truth
 
     quotas = _even_quotas([len(part.ids) for part in predictions], MAP_SAMPLES)
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     truth: list[str | None] = []
     labelled: list[bool] = []
     map_rows: list[int] = []
@@ -90,9 +91,6 @@ def read_samples(run: Path, seed: int = 0) -> Samples | None:
         pictures=pictures,
         incomplete=tuple(folder.name for folder in folders if folder not in complete),
     )
-
-
-_FILES = ("data.parquet", "truth.parquet", FILE)
 
 
 def _rows_of(predicted: list[str], ids: tuple[str, ...], folder: Path) -> NDArray[np.int64]:
