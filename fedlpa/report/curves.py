@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from common.run.record import RoundRecord, Score, score_groups
 from fedlpa.report.colours import DASHES, INK, LINES, PURPLE
-from fedlpa.report.line_chart import Chart, Line, Phase, line_chart
+from fedlpa.report.figures import Drawing
+from fedlpa.report.line_chart import Line, Phase, line_chart
 from fedlpa.report.run_reading import natural
 from fedlpa.report.words import score_name, title
 
@@ -15,7 +16,7 @@ MOST_SITES_IN_COLOUR = len(LINES)
 MOST_HEALTH_CHARTS = 6
 
 
-def score_charts(records: Records, shaded: Sequence[Phase]) -> list[Chart]:
+def score_charts(records: Records, shaded: Sequence[Phase]) -> list[Drawing]:
     """A chart for each scope (global, local), and one for the scores that stand alone."""
     parted = [score_groups(record.scores) for record in records]
     charts = []
@@ -30,7 +31,7 @@ def score_charts(records: Records, shaded: Sequence[Phase]) -> list[Chart]:
     return [chart for chart in charts if chart]
 
 
-def loss_chart(records: Records, shaded: Sequence[Phase]) -> Chart | None:
+def loss_chart(records: Records, shaded: Sequence[Phase]) -> Drawing | None:
     """The total loss and its terms."""
     terms = dict.fromkeys(key for record in records for key in record.loss if key != "total")
     lines = _lines(records, ((title(key), _entry(lambda record: record.loss, key)) for key in terms))
@@ -38,7 +39,7 @@ def loss_chart(records: Records, shaded: Sequence[Phase]) -> Chart | None:
     return line_chart("Loss", [total, *lines], shaded, note="mean over the clients; lower is better")
 
 
-def concept_chart(records: Records, shaded: Sequence[Phase]) -> Chart | None:
+def concept_chart(records: Records, shaded: Sequence[Phase]) -> Drawing | None:
     """Concepts of each site, categories found after matching, and the true number of categories."""
     names = sorted({name for record in records for name in record.concepts}, key=natural)
     many = len(names) > MOST_SITES_IN_COLOUR
@@ -60,7 +61,7 @@ def concept_chart(records: Records, shaded: Sequence[Phase]) -> Chart | None:
     return line_chart("Concepts of each site, and categories", lines, shaded, unit="count")
 
 
-def health_charts(records: Records, shaded: Sequence[Phase]) -> list[Chart]:
+def health_charts(records: Records, shaded: Sequence[Phase]) -> list[Drawing]:
     """A small chart for each health value that was recorded."""
     charts = []
     for name in dict.fromkeys(name for record in records for name in record.health):
@@ -69,7 +70,7 @@ def health_charts(records: Records, shaded: Sequence[Phase]) -> list[Chart]:
     return [chart for chart in charts if chart][:MOST_HEALTH_CHARTS]
 
 
-def traffic_chart(records: Records, shaded: Sequence[Phase]) -> Chart | None:
+def traffic_chart(records: Records, shaded: Sequence[Phase]) -> Drawing | None:
     """Bytes of each round, up and down, all clients together."""
     named: list[Named] = [
         ("up, from the sites", lambda record: record.bytes.up),
@@ -78,7 +79,7 @@ def traffic_chart(records: Records, shaded: Sequence[Phase]) -> Chart | None:
     return line_chart("Bytes a round, all clients together", _lines(records, named), shaded, unit="bytes")
 
 
-def time_chart(records: Records, shaded: Sequence[Phase]) -> Chart | None:
+def time_chart(records: Records, shaded: Sequence[Phase]) -> Drawing | None:
     """Seconds of each round by what they were spent on."""
     named: list[Named] = [
         ("whole round", lambda record: record.seconds.round),

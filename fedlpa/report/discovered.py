@@ -1,23 +1,21 @@
 """What was discovered in the sites' samples: maps, categories against true classes, and where each category lies."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data.dataset import Dataset, sort_labels
+from common.data.dataset import sort_labels
 from fedlpa.report import embedding_map
 from fedlpa.report.colours import UNKNOWN, Look, category_looks, class_looks
 from fedlpa.report.confusion import Confusion, confusion, majority
-from fedlpa.report.embedding_map import Map
+from fedlpa.report.embedding_map import Features
+from fedlpa.report.figures import Drawing
 from fedlpa.report.heat_table import HeatTable, heat_table
 from fedlpa.report.pictures import Category, describe_categories
 from fedlpa.report.run_reading import Run
 from fedlpa.report.samples import Samples, read_samples
-
-Features = Callable[[Dataset], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Discovered:
 
     samples: Samples
     scored: int
-    maps: tuple[Map, ...]
+    maps: tuple[Drawing, ...]
     matrix: HeatTable | None
     share_right: float | None
     by_site: HeatTable
@@ -63,7 +61,7 @@ def read_discovered(run: Run, features: Features | None) -> Discovered | None:
 
 def _maps(
     samples: Samples, classes: tuple[str, ...], looks: dict[str, Look], features: Features | None
-) -> tuple[Map, ...]:
+) -> tuple[Drawing, ...]:
     points = embedding_map.place(samples.map_data, features)
     if points is None:
         return ()

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from common.run.record import RoundRecord
 from fedlpa.report.colours import INK, phase_colour
-from fedlpa.report.figures import to_svg
+from fedlpa.report.figures import Drawing, to_svg
 from fedlpa.report.words import percent, size
 
 WIDTH, HEIGHT = 470, 250
@@ -27,16 +27,6 @@ class Line:
     dash: Dash = "-"
     width: float = 2.0
     in_legend: bool = True
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A drawn chart; the legend is text of the page, so that it wraps and can be read aloud."""
-
-    title: str
-    note: str
-    svg: Markup
-    legend: tuple[tuple[str, Markup], ...]
 
 
 @dataclass(frozen=True)
@@ -60,7 +50,7 @@ def line_chart(
     shaded: Sequence[Phase],
     unit: str = "number",
     note: str = "",
-) -> Chart | None:
+) -> Drawing | None:
     """Draw ``lines``; None if none of them has a point.
 
     ``unit`` is "share" (axis up to 100 %), "bytes", "count" or "number" (axis from 0).
@@ -108,12 +98,8 @@ def line_chart(
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color("#8b96a3")
     names = ", ".join(line.name for line in lines if line.in_legend)
-    return Chart(
-        title=title,
-        note=note,
-        svg=to_svg(figure, f"{title} over the rounds: {names}"),
-        legend=tuple((line.name, _key(line)) for line in lines if line.in_legend),
-    )
+    legend = tuple((line.name, _key(line)) for line in lines if line.in_legend)
+    return Drawing(title, to_svg(figure, f"{title} over the rounds: {names}"), legend, note)
 
 
 def _ticks(first: int, last: int) -> list[int]:
