@@ -37,6 +37,11 @@ class SiteData:
         return len(self.ids)
 
     @property
+    def size(self) -> dict[str, int]:
+        """What a site reports of its data: the number of ``samples``, and how many of them are ``labelled``."""
+        return {"samples": len(self), "labelled": int((self.labels >= 0).sum())}
+
+    @property
     def known_labels(self) -> NDArray[np.int64]:
         """Every label the site has, the held-out ones included."""
         return np.maximum(self.labels, self.kept_labels)

@@ -26,6 +26,12 @@ class Concepts:
     def __len__(self) -> int:
         return len(self.counts)
 
+    def confidence(self, z_ND: Tensor, centre_D: Tensor) -> NDArray[np.float32]:
+        """How sure every sample's concept is among all of them, [n]: softmax of centred cosines over 0.1."""
+        cosines_NM = centred(z_ND, centre_D) @ centred(self.prototypes, centre_D).T
+        posterior_NM: NDArray[np.float32] = (cosines_NM / 0.1).softmax(dim=1).numpy()
+        return posterior_NM[np.arange(len(z_ND)), self.assigned]
+
 
 def form_concepts(
     z_ND: Tensor,

@@ -7,10 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from client_app.graphs.node_data import load_graph_data
+from client_app.graphs.node_data import graph_data, load_graph_data
 from client_app.graphs.node_scores import SEEN
 from client_app.graphs.node_training import (
-    graph_data,
     make_network,
     plain,
     site_tensors,

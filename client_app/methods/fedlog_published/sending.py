@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from client_app.graphs.node_training import graph_data
+from client_app.graphs.node_data import graph_data
 from client_app.method import Task
 from client_app.methods.fedlog.slot_attack import FILE, measure
 from client_app.policy import support_floor

@@ -24,10 +24,7 @@ def run_round(task: Task[GCDOptions]) -> Answer:
     torch.manual_seed(task.seed)
     options, data = task.config.options, task.data
     network = load_network(task)
-    metrics: dict[str, Metric] = {
-        "samples": len(data),
-        "labelled": int((data.labels >= 0).sum()),
-    }
+    metrics: dict[str, Metric] = {**data.size}
     records: dict[str, dict[str, NDArray[np.generic]]] = {}
     if task.plan.phase == "preparation":
         measure_input(network, data.x)

@@ -21,10 +21,7 @@ def run_round(task: Task[SimGCDOptions]) -> Answer:
     options, data = task.config.options, task.data
     k = head_rows(task.config)
     network = load_network(task)
-    metrics: dict[str, Metric] = {
-        "samples": len(data),
-        "labelled": int((data.labels >= 0).sum()),
-    }
+    metrics: dict[str, Metric] = {**data.size}
     if task.plan.phase == "preparation":
         measure_input(network, data.x)
         return Answer(weights_record(task, network), metrics)
