@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from common.discovery.catalogue import Catalogue, number_by_size
 from common.discovery.scores import Counts
 from common.methods.discovery_common import CATALOGUE
-from common.methods.gcd import GCDOptions, categories_of
+from common.methods.gcd import GCDOptions
+from common.methods.known_categories import told_categories
 from common.methods.plan import RoundPlan
 from common.place import Place
 from common.run.checkpoint import Snapshot
@@ -123,7 +124,7 @@ class GCDServer(DiscoveryServer[GCDOptions]):
             np.concatenate([self._rows[site][name] for site in sites]) for name in ("rows", "names", "counts")
         )
         self._catalogue, category = merge_centroids(
-            rows, names, counts, categories_of(self.config), seed=self.config.seed
+            rows, names, counts, told_categories(self.config), seed=self.config.seed
         )
         k = len(self._catalogue)
         scores: Scores = {}

@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.discovery.catalogue import Catalogue, number_by_size
+from common.methods.known_categories import told_categories
 from common.methods.plan import RoundPlan
-from common.methods.simgcd import SimGCDOptions, head_rows
+from common.methods.simgcd import SimGCDOptions
 from server_app.discovery_server import DiscoveryServer
 from server_app.method import Outcome, ServerMethod
 from server_app.scoring import global_scores, local_scores, score_dict
@@ -18,7 +19,7 @@ class SimGCDServer(DiscoveryServer[SimGCDOptions]):
 
     def initial_weights(self) -> dict[str, NDArray[np.float32]]:
         """Of the network with K rows in its head."""
-        return initial_weights(self.config, head_rows(self.config))
+        return initial_weights(self.config, told_categories(self.config))
 
     def close(self, plan: RoundPlan) -> Outcome:
         """Scores of the incoming head."""
