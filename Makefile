@@ -1,17 +1,20 @@
-# Two commands do everything on a fresh machine: `make demo` and `make test`.
+# Two commands do everything on a fresh machine: `make demo` and `make test`. A developer's are `make quick` and
+# `make check` (CONTRIBUTING.md).
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 OUT ?= runs/demo
 
-.PHONY: demo test test-all lint check bench install install-dev clean help
+.PHONY: demo quick test test-all lint check hooks bench install install-dev clean help
 
 help:
 	@echo "make demo      install, then discover digits with five simulated institutions (runs/demo/report.html)"
+	@echo "make quick     unit tests, the examples in docstrings, lint and format: under a minute"
 	@echo "make test      install, then run the tests"
 	@echo "make test-all  the same with the slow ones"
 	@echo "make check     lint, format, types, tests"
+	@echo "make hooks     let git run lint, format and types before every commit"
 	@echo "make bench     benchmarks (minutes to hours)"
 
 # Torch comes first and pinned, so that no other build is pulled in by a dependency.
@@ -33,6 +36,12 @@ install-dev: $(VENV)/.installed-dev
 demo: install
 	$(BIN)/fedlpa simulate --out $(OUT) --overwrite
 
+# One process: a second one would import torch again, which costs on two cores what it saves.
+quick: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -q -m "not slow and not gpu" --ignore=tests/runs --ignore=tests/deployment
+
 test: install-dev
 	$(BIN)/python -m pytest -q -m "not slow and not gpu"
 
@@ -45,6 +54,9 @@ lint: install-dev
 	$(BIN)/mypy
 
 check: lint test
+
+hooks: install-dev
+	$(BIN)/pre-commit install
 
 bench: install
 	$(BIN)/fedlpa benchmark gcd --out runs/bench/gcd

@@ -12,9 +12,10 @@ import time
 import numpy as np
 import torch
 
-from client_app.graphs.epoch import slot_tensors, train_epoch, training_prior
+from client_app.graphs.epoch import train_epoch
 from client_app.graphs.neighbourhoods import GraphTensors, make_tensors
 from client_app.methods.fedlog.condensation import condense
+from client_app.methods.fedlog.slot_training import slot_tensors, training_prior
 from common.data.graph import undirected
 from common.methods.fedlog.slots import Slots
 from common.models.graph_sage import GraphSage, build_graph_sage

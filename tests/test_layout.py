@@ -26,7 +26,6 @@ IN_METHOD_ROOMS = {"delivery", "round", "server", "spec"}
 
 KNOWS_A_METHOD = {
     ("fedlpa.site.site_commands", "client_app.methods.fedlog"): "'fedlpa site adapt' is a command of FedLoG's alone",
-    ("client_app.graphs.epoch", "common.methods.fedlog"): "to be mended with its test",
 }
 """Exceptions: a module of shared machinery and the room that it imports, with the reason."""
 

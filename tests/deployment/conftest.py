@@ -12,6 +12,13 @@ from federation import Federation, copy_code
 SITES = ("site-0", "site-1", "site-2")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is here: a server and its sites as processes of this machine."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("deployment")
+
+
 @pytest.fixture(scope="session")
 def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the application."""

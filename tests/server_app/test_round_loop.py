@@ -13,7 +13,7 @@ from flwr.app import Error, Message
 from common.config import make_config
 from common.errors import RunFailedError
 from common.methods.registry import get_method
-from common.place import Deployment
+from common.place import Deployment, Simulation
 from common.privacy.accountant import epsilon
 from common.run.checkpoint import read_checkpoint
 from common.run.run_files import RunFiles
@@ -113,6 +113,9 @@ class Sites:
         return [self.replies.pop(key)[1] for key in ready]
 
 
+REAL = Deployment()
+
+
 @pytest.fixture
 def prepared(tmp_path):
     def prepare(**settings):
@@ -132,9 +135,9 @@ def prepared(tmp_path):
     return prepare
 
 
-def play(prepared, grid, say=None):
+def play(prepared, grid, say=None, place=REAL):
     config, files = prepared
-    run(grid, config, files, Deployment(), lambda record: None, say)
+    run(grid, config, files, place, lambda record: None, say)
     return [record.to_json() for record in files.history()]
 
 
@@ -282,8 +285,9 @@ def test_central_noise_is_on_the_model_and_its_epsilon_in_the_record(prepared):
 
 def test_a_noised_simulation_that_breaks_off_goes_on_as_if_it_had_not(prepared):
     grid = Sites(a=honest(), b=honest(0.3))
-    config, files = prepared(data="digits", **NOISY)
-    straight = play((config, files), grid)
+    config, files = prepared(data="digits", clients=2, **NOISY)
+    here = Simulation(files.sites)
+    straight = play((config, files), grid, place=here)
     expected = [after for _, after in load_weights(config, files)]
     files.checkpoint.unlink()
 
@@ -292,8 +296,8 @@ def test_a_noised_simulation_that_breaks_off_goes_on_as_if_it_had_not(prepared):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(grid, config, files, Deployment(), stop)
-    resumed = play((config, files), grid)
+        run(grid, config, files, here, stop)
+    resumed = play((config, files), grid, place=here)
     assert [record["privacy"] for record in resumed] == [record["privacy"] for record in straight]
     for (_, found), wanted in zip(load_weights(config, files), expected, strict=True):
         np.testing.assert_allclose(found, wanted, atol=1e-4)

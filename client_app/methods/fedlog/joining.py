@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from client_app.graphs.epoch import slot_tensors, training_prior
 from client_app.graphs.node_data import load_graph_data
 from client_app.graphs.node_scores import SEEN
 from client_app.graphs.node_training import (
@@ -22,6 +21,7 @@ from client_app.graphs.node_training import (
 from client_app.graphs.own_model import tensors_of
 from client_app.method import Task
 from client_app.methods.fedlog.personal import personal
+from client_app.methods.fedlog.slot_training import slot_tensors, training_prior
 from client_app.site import RealSite
 from client_app.state import PrivateState
 from common.errors import InputError

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from client_app.graphs.epoch import slot_tensors, training_prior
 from client_app.graphs.neighbourhoods import GraphTensors
 from client_app.graphs.node_scores import SEEN, score_predictors
 from client_app.graphs.node_training import (
@@ -20,6 +19,7 @@ from client_app.graphs.node_training import (
 from client_app.graphs.own_model import recall_own, remember_own, tensors_of
 from client_app.method import Answer, Task
 from client_app.methods.fedlog.personal import personal, predictors
+from client_app.methods.fedlog.slot_training import slot_tensors, training_prior
 from client_app.methods.fedlog.slots import known_slots, slots_to_send
 from common.methods.fedlog.spec import WANTED, FedLoGOptions
 from common.methods.graph_common import is_scored

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from client_app.graphs.epoch import slot_tensors, train_epoch, training_prior
+from client_app.graphs.epoch import train_epoch
 from client_app.graphs.neighbourhoods import all_logits
 from client_app.methods.fedlog.condensation import condense
+from client_app.methods.fedlog.slot_training import slot_tensors, training_prior
 from common.models.graph_sage import GraphSage
 
 

@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import load_file
 from sklearn.neighbors import NearestCentroid
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("client_app", "common", "fedlpa", "server_app")
 PAGE = ROOT / "docs" / "adding-a-method.md"
 CODE = re.compile(r"^#+ `([\w/]+\.py)`$\s*^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
