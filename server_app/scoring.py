@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.discovery.scores import Counts, Scores, mean_scores, score
 from common.settings import AnyConfig
@@ -35,3 +36,24 @@ def global_scores(counts: Mapping[str, Counts], config: AnyConfig) -> Scores | N
 def score_dict(scores: Scores | None) -> dict[str, Any] | None:
     """JSON form, None where there is nothing to score."""
     return None if scores is None or scores.all is None else scores.as_dict()
+
+
+def by_category(counts: Counts, own: NDArray[np.int64], k: int) -> Counts:
+    """Counts by a site's concepts -> by the k categories that the ``own`` first of them became; the others follow."""
+    result = np.zeros((k + len(counts) - len(own), counts.shape[1]), dtype=np.int64)
+    np.add.at(result, own, counts[: len(own)])
+    result[k:] = counts[len(own) :]
+    return result
+
+
+def apart(counts: Mapping[str, Counts], k: int) -> dict[str, Counts]:
+    """The counts with rows of its own for what a site kept to itself, the rows from ``k`` on.
+
+    In a match for the whole federation it is nobody else's category.
+    """
+    result, start = dict(counts), k
+    for site, c in sorted(counts.items()):
+        if len(c) > k:
+            result[site] = np.insert(c, np.full(start - k, k), 0, axis=0)
+            start += len(c) - k
+    return result
