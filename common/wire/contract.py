@@ -153,7 +153,8 @@ def _content_violations(where: str, array: Array, spec: ArraySpec) -> list[str]:
     """
     shape = tuple(array.shape)
     start = _npy_header(spec.dtype, shape)
-    if not array.data.startswith(start) or len(array.data) != len(start) + _bytes(spec.dtype, shape):
+    size = len(start) + np.dtype(spec.dtype).itemsize * math.prod(shape)
+    if not array.data.startswith(start) or len(array.data) != size:
         return [f"{where} does not hold the bytes of a {spec.dtype} array of shape {shape}"]
     value = np.frombuffer(array.data, dtype=spec.dtype, offset=len(start))
     unsound = int((~np.isfinite(value)).sum())
@@ -169,10 +170,6 @@ def _npy_header(dtype: str, shape: tuple[int, ...]) -> bytes:
     described = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(buffer, described)
     return buffer.getvalue()
-
-
-def _bytes(dtype: str, shape: tuple[int, ...]) -> int:
-    return np.dtype(dtype).itemsize * math.prod(shape)
 
 
 def _metric_violations(record: MetricRecord, specs: Mapping[str, ScalarSpec]) -> list[str]:
