@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from common.methods.graph_common import G, features
+from common.methods.graph_common import G, build_sage
 from common.methods.plan import RoundPlan
 from common.run.metrics import Final, GraphFinal
 from common.run.model_files import Model
@@ -25,13 +25,7 @@ class GraphServer(AveragingServer[G]):
 
     def graph_sage(self, *, cosine: bool = False) -> dict[str, NDArray[np.float32]]:
         """The tensors of a freshly initialised GraphSAGE."""
-        from common.models.graph_sage import build_graph_sage
-
-        config = self.config
-        network = build_graph_sage(
-            features(config), len(config.seen_classes), config.seed, config.options.dropout, cosine
-        )
-        return {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+        return {name: tensor.numpy() for name, tensor in build_sage(self.config, cosine=cosine).state_dict().items()}
 
     def forget_replies(self) -> None:
         """Make ready for the replies of a round."""

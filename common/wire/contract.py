@@ -8,10 +8,13 @@ import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, MetricRecord, RecordDict
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 METRICS = "metrics"
 """Name of the one metric record of a reply."""
@@ -29,6 +32,14 @@ class ArraySpec:
     most: int = 4096
     low: float = -math.inf
     high: float = math.inf
+
+
+def specs_of(tensors: Mapping[str, "Tensor"]) -> dict[str, ArraySpec]:
+    """The declaration of a network's tensors: each as it is by name, dtype and shape."""
+    return {
+        name: ArraySpec(str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
+        for name, tensor in tensors.items()
+    }
 
 
 @dataclass(frozen=True)
