@@ -35,7 +35,7 @@ def global_scores(counts: Mapping[str, Counts], config: AnyConfig) -> Scores | N
 
 def score_dict(scores: Scores | None) -> dict[str, Any] | None:
     """JSON form, None where there is nothing to score."""
-    return None if scores is None or scores.all is None else scores.as_dict()
+    return None if scores is None or scores.all is None else scores._asdict()
 
 
 def by_category(counts: Counts, own: NDArray[np.int64], k: int) -> Counts:
