@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common.files import write_atomically
+from common.data.parquet import write_table
 
 FILE = "predictions.parquet"
 
@@ -19,7 +19,6 @@ def write_predictions(
 ) -> None:
     """Write ``id``, ``category``, ``is_novel``, ``confidence``: the columns of ``fedlpa predict``."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     table = pa.table(
         {
@@ -29,4 +28,4 @@ def write_predictions(
             "confidence": pa.array(confidence, pa.float32()),
         }
     )
-    write_atomically(path, lambda temporary: pq.write_table(table, temporary))
+    write_table(table, path)
