@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from common.discovery.scores import weighted_mean
 from common.methods.graph_common import G, build_sage
 from common.methods.plan import RoundPlan
 from common.run.metrics import Final, GraphFinal
@@ -51,9 +52,8 @@ class GraphServer(AveragingServer[G]):
         if self._counts:
             scores |= {name: column_scores(self._counts, p) for p, name in enumerate(self.predictors)}
             scores |= column_scores(self._counts, 0)
-        known = [entry for _, entry in sorted(self._validation.items())]
-        if known:
-            scores["validation"] = sum(value * n for value, n in known) / sum(n for _, n in known)
+        if self._validation:
+            scores["validation"] = weighted_mean(entry for _, entry in sorted(self._validation.items()))
         return Outcome(scores)
 
     def beside_the_model(self) -> dict[str, NDArray[Any]]:

@@ -1,6 +1,6 @@
 """Clustering accuracy over All / Old / New samples (docs/evaluation.md#discovery-scores)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -53,15 +53,16 @@ def score(counts: Counts, old: Sequence[bool]) -> Scores:
     return Scores(share(np.ones_like(seen)), share(seen), share(~seen))
 
 
+def weighted_mean(pairs: Iterable[tuple[float | None, float]]) -> float | None:
+    """Mean of the values that are there, each given with its weight; None where nothing weighs anything."""
+    known = [(value, weight) for value, weight in pairs if value is not None and weight > 0]
+    total = sum(weight for _, weight in known)
+    return sum(value * weight for value, weight in known) / total if total else None
+
+
 def mean_scores(parts: Sequence[tuple[Scores, int]]) -> Scores:
     """Average over clients, weighted by their samples; a client without Old (New) samples has no say there.
 
     To count its missing score as zero would mark it down for what it does not hold.
     """
-
-    def average(values: list[tuple[float | None, int]]) -> float | None:
-        known = [(value, weight) for value, weight in values if value is not None and weight > 0]
-        total = sum(weight for _, weight in known)
-        return sum(value * weight for value, weight in known) / total if total else None
-
-    return Scores(*(average([(part[i], n) for part, n in parts]) for i in range(3)))
+    return Scores(*(weighted_mean((part[i], n) for part, n in parts) for i in range(3)))

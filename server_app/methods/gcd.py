@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from common.discovery.catalogue import Catalogue, number_by_size
+from common.discovery.catalogue import Catalogue
 from common.methods.gcd import GCDOptions
 from common.methods.known_categories import told_categories
 from common.methods.plan import RoundPlan
@@ -41,8 +41,7 @@ def merge_centroids(
         novel = novel[:0]
     joined = _join_novel(points[novel], counts[novel], k - len(seen), seed)
     sizes = np.bincount(joined, weights=counts[novel])
-    rank = np.empty(len(sizes), dtype=np.int64)
-    rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
+    rank = np.argsort(np.argsort(-sizes, kind="stable"))
     group[novel] = len(seen) + rank[joined]
     total = len(seen) + len(sizes)
     sums = np.zeros((total, points.shape[1]))
@@ -50,30 +49,19 @@ def merge_centroids(
     unit = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
     category_names = np.concatenate([seen, np.full(len(sizes), -1)]).astype(np.int64)
     category_counts = np.bincount(group, weights=counts, minlength=total).astype(np.int64)
-    catalogue = Catalogue(
-        rows=unit.astype(np.float32),
-        names=category_names,
-        numbers=number_by_size(category_names, category_counts),
-        counts=category_counts,
-    )
-    category = np.empty(len(order), dtype=np.int64)
-    category[order] = group
-    return catalogue, category
+    catalogue = Catalogue.numbered(unit.astype(np.float32), category_names, category_counts)
+    return catalogue, group[np.argsort(order)]
 
 
 def _join_novel(rows: NDArray[np.float64], counts: NDArray[np.int64], k: int, seed: int) -> NDArray[np.int64]:
     """Cluster of each row, 0, 1, ... without gaps in order of first appearance."""
     from sklearn.cluster import KMeans
 
-    distinct = len(np.unique(rows, axis=0)) if len(rows) else 0
-    if distinct <= k:
-        label = np.unique(rows, axis=0, return_inverse=True)[1].ravel() if distinct else np.zeros(0, dtype=np.int64)
-    else:
+    distinct, label = np.unique(rows, axis=0, return_inverse=True)
+    if len(distinct) > k:
         label = KMeans(n_clusters=k, n_init=TRIALS, random_state=seed).fit(rows, sample_weight=counts).labels_
     _, first, inverse = np.unique(label, return_index=True, return_inverse=True)
-    by_appearance = np.empty(len(first), dtype=np.int64)
-    by_appearance[np.argsort(first)] = np.arange(len(first))
-    result: NDArray[np.int64] = by_appearance[inverse]
+    result: NDArray[np.int64] = np.argsort(np.argsort(first))[inverse]
     return result
 
 

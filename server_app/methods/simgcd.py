@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from common.discovery.catalogue import Catalogue, number_by_size
+from common.discovery.catalogue import Catalogue
 from common.methods.known_categories import told_categories
 from common.methods.plan import RoundPlan
 from common.methods.simgcd import SimGCDOptions
@@ -36,9 +36,8 @@ class SimGCDServer(DiscoveryServer[SimGCDOptions]):
         rows = self._weights["head.weight"]
         k = len(rows)
         names = np.where(np.arange(k) < len(self.config.seen_classes), np.arange(k), -1)
-        counts = np.zeros(k, dtype=np.int64)
         unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-        return Catalogue(unit, names, number_by_size(names, counts), counts)
+        return Catalogue.numbered(unit, names, np.zeros(k, dtype=np.int64))
 
 
 METHOD = ServerMethod(SimGCDServer, lay_out_samples)
