@@ -1,7 +1,7 @@
 """What every part of the application sees of a data set, whatever file it came from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ class Dataset:
     source: str
     columns: tuple[str, ...] = ()
     """Names of the numeric columns a table was read from; empty for an ``embedding`` column and images."""
-    skipped: tuple[str, ...] = field(default=())
+    skipped: tuple[str, ...] = ()
     """One sentence for each sample left out (bad images, if the configuration allows skipping them)."""
 
     def __len__(self) -> int:
