@@ -10,7 +10,7 @@ from common.methods.plan import RoundPlan
 from common.run.record import Scores
 from server_app.catalogue_server import CatalogueServer
 from server_app.method import Outcome, ServerMethod
-from server_app.scoring import apart, by_category, global_scores, local_scores, score_dict
+from server_app.scoring import apart, by_category, global_scores, local_scores
 from server_app.sites.lay_samples import lay_out_samples
 from server_app.weights import initial_weights
 
@@ -91,9 +91,9 @@ class GCDServer(CatalogueServer[GCDOptions]):
                 {site: by_category(c, own.get(site, category[:0]), k) for site, c in self._counts.items()}, k
             )
             scores = {
-                "concepts": score_dict(local_scores(self._counts, self.config)),
-                "local": score_dict(local_scores(merged, self.config)),
-                "global": score_dict(global_scores(merged, self.config)),
+                "concepts": local_scores(self._counts, self.config),
+                "local": local_scores(merged, self.config),
+                "global": global_scores(merged, self.config),
             }
         return Outcome(scores, k, self._concepts)
 

@@ -9,7 +9,7 @@ from common.methods.plan import RoundPlan
 from common.methods.simgcd import SimGCDOptions
 from server_app.discovery_server import DiscoveryServer
 from server_app.method import Outcome, ServerMethod
-from server_app.scoring import global_scores, local_scores, score_dict
+from server_app.scoring import global_scores, local_scores
 from server_app.sites.lay_samples import lay_out_samples
 from server_app.weights import initial_weights
 
@@ -26,8 +26,8 @@ class SimGCDServer(DiscoveryServer[SimGCDOptions]):
         if not self._counts:
             return Outcome()
         scores = {
-            "local": score_dict(local_scores(self._counts, self.config)),
-            "global": score_dict(global_scores(self._counts, self.config)),
+            "local": local_scores(self._counts, self.config),
+            "global": global_scores(self._counts, self.config),
         }
         return Outcome(scores, int((sum(c.sum(axis=1) for c in self._counts.values()) > 0).sum()))
 

@@ -22,7 +22,7 @@ from server_app.catalogue_server import CatalogueServer
 from server_app.method import Broadcast, Outcome, Reply
 from server_app.methods.fedlpa.linear_head import linear_head
 from server_app.methods.fedlpa.matching import centred_rows, keep_numbers, match_rows
-from server_app.scoring import apart, by_category, global_scores, local_scores, score_dict
+from server_app.scoring import apart, by_category, global_scores, local_scores
 from server_app.weights import initial_weights
 
 log = logging.getLogger("fedlpa.server")
@@ -155,13 +155,13 @@ class FedLPAServer(CatalogueServer[FedLPAOptions]):
             return Outcome({}, k, self._concepts)
         scores: dict[str, Score | Mapping[str, Score]] = {}
         if plan.discover:
-            scores["concepts"] = score_dict(local_scores(counts, self.config))
+            scores["concepts"] = local_scores(counts, self.config)
             if self._catalogue is not None:
                 k, none = len(self._catalogue), np.zeros(0, dtype=np.int64)
                 counts = {site: by_category(c, self._own.get(site, none), k) for site, c in counts.items()}
-        scores["local"] = score_dict(local_scores(counts, self.config))
+        scores["local"] = local_scores(counts, self.config)
         if self._catalogue is not None:
-            scores["global"] = score_dict(global_scores(apart(counts, len(self._catalogue)), self.config))
+            scores["global"] = global_scores(apart(counts, len(self._catalogue)), self.config)
             k = int((sum(c[: len(self._catalogue)].sum(axis=1) for c in counts.values()) > 0).sum())
         return Outcome(scores, k, self._concepts)
 
