@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common.files import write_atomically
+from common.data.parquet import write_table
 
 FILE = "predictions.parquet"
 
@@ -30,7 +30,6 @@ def write_predictions(
 ) -> None:
     """Write ``id``, ``category``, ``is_novel``, ``confidence``: the columns of ``fedlpa predict``."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     table = pa.table(
         {
@@ -40,7 +39,7 @@ def write_predictions(
             "confidence": pa.array(confidence, pa.float32()),
         }
     )
-    write_atomically(path, lambda temporary: pq.write_table(table, temporary))
+    write_table(table, path)
 
 
 def read_predictions(path: Path) -> SitePredictions:
