@@ -76,7 +76,7 @@ def test_the_median_is_that_of_every_entry_whatever_the_samples(n: int) -> None:
     assert_close(found, entry_by_entry(given, statistics.median))
 
 
-@pytest.mark.parametrize(("n", "bad"), [(5, 0), (3, 1), (7, 2), (7, 3)])
+@pytest.mark.parametrize(("n", "bad"), [(5, 0), (3, 1), (7, 2), (7, 3), (49, 1), (94, 31)])
 def test_the_trimmed_mean_leaves_out_as_many_at_either_end_as_may_be_bad(n: int, bad: int) -> None:
     given = updates(n, bad)
     found = joined(given, aggregation="trimmed-mean", malicious_clients=bad)
