@@ -196,7 +196,7 @@ def test_settings_that_do_not_fit_the_model_get_one_sentence(
 ) -> None:
     out = tmp_path / "p.parquet"
     with pytest.raises(InputError, match=told):
-        predict(make_model(), data, out, **settings)  # type: ignore[arg-type]
+        predict(make_model(), data, out, **settings)
     assert not out.exists()
 
 
