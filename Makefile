@@ -40,7 +40,7 @@ demo: install
 quick: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -q -m "not slow and not gpu" --ignore=tests/runs --ignore=tests/deployment
+	$(BIN)/python -m pytest -q -m "not runs and not slow and not gpu" --ignore=tests/runs --ignore=tests/deployment
 
 test: install-dev
 	$(BIN)/python -m pytest -q -m "not slow and not gpu"

@@ -91,14 +91,13 @@ def label_indices(dataset: Dataset, seen_classes: tuple[str, ...]) -> NDArray[np
     Raises:
         InputError: a label that is not a seen class.
     """
-    index = {name: i for i, name in enumerate(seen_classes)}
     for label in dataset.classes:
-        if label not in index:
+        if label not in seen_classes:
             raise InputError(
                 f"{dataset.source} has the label '{label}', which is not a seen class of this run; "
-                f"{nearest(label, index)} Remove the label or add the class to seen-classes."
+                f"{nearest(label, seen_classes)} Remove the label or add the class to seen-classes."
             )
-    return np.array([-1 if label is None else index[label] for label in dataset.labels], dtype=np.int64)
+    return dataset.codes(seen_classes)
 
 
 @lru_cache(maxsize=8)

@@ -13,8 +13,8 @@ from client_app.graphs.node_data import GraphSiteData, graph_data
 from client_app.graphs.node_scores import Predictor
 from client_app.method import Task
 from client_app.outcome import write_named
-from common.methods.graph_common import GraphOptions, features
-from common.models.graph_sage import GraphSage, build_graph_sage
+from common.methods.graph_common import GraphOptions, build_sage
+from common.models.graph_sage import GraphSage
 from common.wire.records import Metric
 
 
@@ -24,8 +24,7 @@ def make_network(
     cosine: bool = False,
 ) -> GraphSage:
     """A network with ``tensors``, or freshly initialised by the run's seed, on the configured device."""
-    config = task.config
-    network = build_graph_sage(features(config), len(config.seen_classes), config.seed, config.options.dropout, cosine)
+    network = build_sage(task.config, cosine=cosine)
     if tensors is not None:
         network.load_state_dict({name: torch.as_tensor(np.asarray(value)) for name, value in tensors.items()})
     return network.to(task.device)

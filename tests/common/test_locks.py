@@ -17,6 +17,7 @@ with hold_lock(Path(sys.argv[1])):
 """
 
 
+@pytest.mark.runs
 def test_a_lock_of_a_living_process_is_refused_and_of_a_killed_one_free(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True) as holder:

@@ -20,6 +20,7 @@ def command(*first_on_path: Path, cwd: Path) -> "subprocess.CompletedProcess[str
     )  # fmt: skip
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize(
     "file", ["common/__init__.py", "common.py", "client_app/__init__.py", "server_app/__init__.py"]
 )
@@ -38,6 +39,7 @@ def test_a_foreign_package_of_our_names_is_named(file: str, tmp_path: Path) -> N
     assert command(cwd=tmp_path / "lib").returncode == 2, "the current folder comes first, too"
 
 
+@pytest.mark.runs
 def test_a_mere_folder_of_our_names_does_no_harm(tmp_path: Path) -> None:
     (tmp_path / "common").mkdir()
     told = command(tmp_path, cwd=tmp_path)

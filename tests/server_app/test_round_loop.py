@@ -3,7 +3,6 @@
 import json
 import time
 from datetime import UTC, datetime
-from itertools import count
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,6 +18,7 @@ from common.run.checkpoint import read_checkpoint
 from common.run.run_files import RunFiles
 from common.wire.messages import client_content, read_arrays, read_instruction
 from server_app.run import run
+from tests.fake_grid import FakeGrid
 
 pytestmark = pytest.mark.usefixtures("flower_task")
 
@@ -53,21 +53,21 @@ def late(seconds, size=0.1):
     return answer
 
 
-class Sites:
+class Sites(FakeGrid):
     """A grid of sites by name; each is a function from round and weights to its records and metrics."""
 
     def __init__(self, **sites):
-        self.sites = dict(sites)
-        self.ids = {name: 100 + i for i, name in enumerate(sites)}
-        self.keys = count()
-        self.replies = {}
+        super().__init__(self._ask)
+        self.sites, self.ids, self.started = {}, {}, {}
         self.asked = []
-        self.started = dict.fromkeys(sites, datetime(2020, 1, 1, tzinfo=UTC))
+        for name, answer in sites.items():
+            self.join(name, answer)
 
     def join(self, name, answer):
         self.sites[name] = answer
         self.ids[name] = 100 + len(self.ids)
         self.started[name] = datetime(2020, 1, 1, tzinfo=UTC)
+        self.nodes.append(self.ids[name])
 
     def get_nodes(self):
         return [
@@ -75,42 +75,22 @@ class Sites:
             for name in self.sites
         ]
 
-    def get_node_ids(self):
-        return [self.ids[name] for name in self.sites]
-
-    def push_messages(self, messages):
-        keys = []
-        for message in messages:
-            key = str(next(self.keys))
-            message.metadata.__dict__["_message_id"] = key
-            name = next(n for n, node in self.ids.items() if node == message.metadata.dst_node_id)
-            self._answer(key, name, message)
-            keys.append(key)
-        return keys
-
-    def _answer(self, key, name, message):
+    def _ask(self, message):
+        name = next(n for n, node in self.ids.items() if node == message.metadata.dst_node_id)
         told = read_instruction(message)
         number = told.round
         self.asked.append((name, message.metadata.message_type, number))
         if message.metadata.message_type != "train":
-            reply, delay = Message(client_content({}, {"samples": 10}), reply_to=message), 0.0
-        else:
-            found = self.sites[name](number, read_arrays(message.content).get("weights", {}))
-            if found is HANG:
-                return
-            if isinstance(found, Error):
-                reply, delay = Message(found, reply_to=message), 0.0
-            else:
-                records, metrics, delay = (*found, 0.0)[:3]
-                if not get_method(told.config.method).plan(told.config, number).sends_weights:
-                    records = {name: arrays for name, arrays in records.items() if name != "weights"}
-                reply = Message(client_content(records, metrics), reply_to=message)
-        self.replies[key] = (time.monotonic() + delay, reply)
-
-    def pull_messages(self, keys):
-        now = time.monotonic()
-        ready = [key for key in keys if key in self.replies and self.replies[key][0] <= now]
-        return [self.replies.pop(key)[1] for key in ready]
+            return Message(client_content({}, {"samples": 10}), reply_to=message)
+        found = self.sites[name](number, read_arrays(message.content).get("weights", {}))
+        if found is HANG:
+            return None
+        if isinstance(found, Error):
+            return Message(found, reply_to=message)
+        records, metrics, delay = (*found, 0.0)[:3]
+        if not get_method(told.config.method).plan(told.config, number).sends_weights:
+            records = {name: arrays for name, arrays in records.items() if name != "weights"}
+        return Message(client_content(records, metrics), reply_to=message), delay
 
 
 REAL = Deployment()

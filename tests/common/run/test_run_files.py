@@ -176,6 +176,7 @@ for number in range(done + 1, 10**6):
 """
 
 
+@pytest.mark.runs
 def test_a_server_killed_while_it_writes_leaves_a_whole_checkpoint(tmp_path):
     """Of the last round, or of the one before it; whoever goes on from it has each round once, and no rubbish."""
     files, rng = _claimed(tmp_path / "run"), random.Random(3)

@@ -53,6 +53,7 @@ def source_files() -> dict[str, bytes]:
     return {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths if "__pycache__" not in path.parts}
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("program", [WORKER, SUPERNODE, START], ids=["worker", "SuperNode", "site start"])
 def test_whatever_of_ours_a_site_s_process_loads_is_pinned(program: str) -> None:
     told = subprocess.run(
@@ -107,6 +108,7 @@ def test_the_bundle_holds_what_the_server_runs_and_what_sites_pin() -> None:
     assert not any(name.startswith(("fedlpa/report/", "fedlpa/benchmark/", "fedlpa/federation/")) for name in names)
 
 
+@pytest.mark.runs
 def test_flower_s_own_commands_build_a_bundle_that_sites_take() -> None:
     """``flwr run .`` and ``flwr build`` follow pyproject.toml."""
     from flwr.cli.build import build_fab_from_disk

@@ -1,15 +1,13 @@
 """Whole runs over a grid in memory: the real ClientApp answers, in this process."""
 
 import json
-from itertools import count
 
 import numpy as np
 import pytest
 import torch
-from flwr.app import ArrayRecord, Context, Error, Message, RecordDict
+from flwr.app import ArrayRecord, Error, Message
 from safetensors.numpy import load_file
 
-from client_app.app import app
 from client_app.state import FILE as STATE
 from common.data.dataset import Dataset
 from common.data.parquet import write_dataset
@@ -19,51 +17,15 @@ from common.place import Simulation
 from common.run.model_files import load_model
 from common.wire.messages import DELIVER, read_arrays, read_instruction, read_metrics
 from server_app.run import run
+from tests.fake_grid import SimulatedSites
 
 pytestmark = pytest.mark.usefixtures("flower_task")
 torch.set_num_threads(1)
 
 
-class MemoryGrid:
-    """Sites answer at once, one after the other. ``twist`` may replace the reply of a site in a round."""
-
-    def __init__(self, sites=3, twist=None, backwards=False):
-        self.contexts = {
-            1000 - i: Context(
-                run_id=1, node_id=1000 - i, node_config={"partition-id": i}, state=RecordDict({}), run_config={}
-            )
-            for i in range(sites)
-        }
-        self.twist, self.backwards = twist, backwards
-        self.exchanged = []
-        self.replies = {}
-        self.ids = count()
-
-    def get_node_ids(self):
-        return list(self.contexts)
-
-    def push_messages(self, messages):
-        ids = [str(next(self.ids)) for _ in messages]
-        for key, message in zip(ids, messages, strict=True):
-            message.metadata.__dict__["_message_id"] = key
-            context = self.contexts[message.metadata.dst_node_id]
-            reply = app(message, context)
-            if self.twist is not None:
-                site, kind = context.node_config["partition-id"], message.metadata.message_type
-                reply = self.twist(site, kind, read_instruction(message).round, reply, message)
-            self.exchanged.append((message, reply))
-            if reply is not None:
-                self.replies[key] = reply
-        return ids
-
-    def pull_messages(self, message_ids):
-        found = [self.replies.pop(key) for key in sorted(message_ids, key=int) if key in self.replies]
-        return found[::-1] if self.backwards else found
-
-
 def _run(prepared, grid=None, watch=lambda record: None):
     config, files = prepared
-    metrics = run(grid or MemoryGrid(), config, files, Simulation(files.sites), watch)
+    metrics = run(grid or SimulatedSites(), config, files, Simulation(files.sites), watch)
     return metrics.to_json(), [record.to_json() for record in files.history()]
 
 
@@ -85,7 +47,7 @@ def _told(history):
 def test_a_whole_run_leaves_every_round_once_and_its_files(small_federation):
     prepared = _, files = small_federation()
     watched = []
-    grid = MemoryGrid()
+    grid = SimulatedSites()
     metrics, history = _run(prepared, grid, watched.append)
     assert _records(grid) == ({"weights", "catalogue"}, {"weights", "catalogue", "truth"})
     assert [(r["round"], r["phase"]) for r in history] == [
@@ -126,11 +88,11 @@ def test_a_whole_run_leaves_every_round_once_and_its_files(small_federation):
 
 def test_the_last_rounds_train_the_category_head_and_send_rows_alone(small_federation):
     prepared = _, files = small_federation(rounds=12)
-    grid = MemoryGrid()
+    grid = SimulatedSites()
     metrics, history = _run(prepared, grid)
     assert [r["phase"] for r in history[-3:]] == ["closing", "head", "head"]
     assert all(r["rounds"] == 12 for r in history)
-    sent = [read_arrays(reply.content) for message, reply in grid.exchanged if read_instruction(message).round > 10]
+    sent = [read_arrays(reply.content) for _, number, _, reply in grid.sent if number > 10]
     trained = [records for records in sent if "rows" in records.get("catalogue", {})]
     assert len(trained) == 6
     assert not any("weights" in records for records in sent)
@@ -150,14 +112,10 @@ def test_a_site_that_missed_the_closing_discovery_trains_no_rows_and_ends_with_t
     def away(site, kind, number, reply, message):
         return Message(Error(7, "away"), reply_to=message) if (site, number) == (2, 5) else reply
 
-    grid = MemoryGrid(twist=away)
+    grid = SimulatedSites(twist=away)
     history = _run(prepared, grid)[1]
     assert [r["phase"] for r in history[-2:]] == ["closing", "head"]
-    answers = [
-        reply
-        for message, reply in grid.exchanged
-        if read_instruction(message).round == 6 and message.metadata.message_type == "train"
-    ]
+    answers = [reply for _, number, _, reply in grid.trained() if number == 6]
     rows = {read_metrics(a.content)["site"]: "catalogue" in a.content for a in answers}
     assert rows == {0: True, 1: True, 2: False}
     assert history[-1]["clients"]["answered"] == 3
@@ -196,8 +154,8 @@ def test_global_scores_are_those_of_the_sites_own_counts(small_federation):
 
 def test_the_order_of_replies_does_not_show(small_federation):
     forwards, backwards = small_federation("a", rounds=4), small_federation("b", rounds=4)
-    _, one = _run(forwards, MemoryGrid())
-    _, other = _run(backwards, MemoryGrid(backwards=True))
+    _, one = _run(forwards, SimulatedSites())
+    _, other = _run(backwards, SimulatedSites(backwards=True))
     assert _told(one) == _told(other)
     _assert_same(_final_weights(forwards[1]), _final_weights(backwards[1]))
 
@@ -211,7 +169,7 @@ def _stop_after(number):
         if record.round == number:
             raise _Stop
 
-    return MemoryGrid(), watch
+    return SimulatedSites(), watch
 
 
 def _stop_within(number):
@@ -222,7 +180,7 @@ def _stop_within(number):
             raise _Stop
         return reply
 
-    return MemoryGrid(twist=twist), lambda record: None
+    return SimulatedSites(twist=twist), lambda record: None
 
 
 def test_an_interrupted_run_goes_on_to_the_same_bits(small_federation):
@@ -237,7 +195,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(small_federation):
             run(grid, config, files, Simulation(files.sites), watch)
         assert not files.metrics.exists()
         watched = []
-        metrics, history = _run(small_federation(name, **settings), MemoryGrid(), watched.append)
+        metrics, history = _run(small_federation(name, **settings), SimulatedSites(), watched.append)
         assert _told(history) == _told(expected), name
         assert [record.round for record in watched] == [1, 2, 3, 4]
         assert metrics["rounds"] == 4
@@ -275,7 +233,7 @@ def test_a_site_that_answers_wrongly_is_refused_with_the_reason_and_the_run_goes
         return reply
 
     prepared = _, files = small_federation()
-    _, history = _run(prepared, MemoryGrid(twist=twist))
+    _, history = _run(prepared, SimulatedSites(twist=twist))
     assert [r["clients"]["answered"] for r in history] == [2] * 5
     said = [(r["clients"]["refused"] or r["clients"]["failed"])[0] for r in history]
     assert {entry["site"] for entry in said} == {"site-1"}
@@ -300,7 +258,7 @@ def test_a_refused_reply_has_no_share_in_the_model(small_federation):
     results = []
     for name, bad in (("a", spoil), ("b", silence)):
         prepared = small_federation(name, rounds=3)
-        only_training = MemoryGrid(twist=lambda *given, bad=bad: bad(*given) if given[1] == "train" else given[3])
+        only_training = SimulatedSites(twist=lambda *given, bad=bad: bad(*given) if given[1] == "train" else given[3])
         _run(prepared, only_training)
         results.append(_final_weights(prepared[1]))
     _assert_same(*results)
@@ -323,7 +281,7 @@ def test_a_silent_site_is_named_when_the_time_is_up(small_federation):
     def twist(site, kind, number, reply, message):
         return None if site == 2 and kind == "train" and number == 1 else reply
 
-    _, history = _run(small_federation(rounds=2, round_timeout=2), MemoryGrid(twist=twist))
+    _, history = _run(small_federation(rounds=2, round_timeout=2), SimulatedSites(twist=twist))
     assert len(history) == 2
     assert history[0]["clients"]["answered"] == 2
     assert history[0]["clients"]["failed"][0]["site"] == "site-2"
@@ -335,22 +293,18 @@ def test_the_final_model_waits_for_a_site_that_is_away_but_not_for_ever(small_fe
     """Site 1 is gone once the last round is over, and is seen again after so many looks."""
     monkeypatch.setattr("server_app.attendance.RETURN", 1.0)
     prepared = small_federation()
-    grid = MemoryGrid()
+    grid = SimulatedSites()
     ended = []
 
-    def connected():
+    def connected():  # node 1000 - i is site i
         if not ended or len(ended) > looks:
             return list(grid.contexts)
         ended.append(None)
-        return [node for node, context in grid.contexts.items() if context.node_config["partition-id"] != 1]
+        return [node for node in grid.contexts if node != 999]
 
     grid.get_node_ids = connected
     _run(prepared, grid, watch=lambda record: ended.append(None) if record.round == record.rounds else None)
-    delivered = {
-        grid.contexts[message.metadata.dst_node_id].node_config["partition-id"]
-        for message, _ in grid.exchanged
-        if message.metadata.message_type == DELIVER
-    }
+    delivered = {site for site, _, message, _ in grid.sent if message.metadata.message_type == DELIVER}
     assert (1 in delivered) is gets_it
     assert {0, 2} <= delivered
 
@@ -361,7 +315,7 @@ def test_too_few_replies_end_the_run_with_the_reasons(small_federation):
 
     prepared = _, files = small_federation(min_clients=2)
     with pytest.raises(RunFailedError, match=r"round 2: 0 sites answered.*site 1 is out of memory"):
-        _run(prepared, MemoryGrid(twist=twist))
+        _run(prepared, SimulatedSites(twist=twist))
     assert [record.round for record in files.history()] == [1]
 
 
@@ -375,14 +329,14 @@ def test_a_federation_without_any_samples_does_not_start(small_federation):
 
 def _records(grid):
     """Names of the array records by direction: what the server sent, what the sites sent."""
-    down = {name for message, _ in grid.exchanged for name in message.content.array_records}
-    up = {name for _, reply in grid.exchanged for name in reply.content.array_records}
+    down = {name for _, _, message, _ in grid.sent for name in message.content.array_records}
+    up = {name for *_, reply in grid.sent for name in reply.content.array_records}
     return down, up
 
 
 def test_a_strict_run_shares_no_categories_in_either_direction(small_federation):
     prepared = _, files = small_federation(share_categories=False)
-    grid = MemoryGrid()
+    grid = SimulatedSites()
     metrics, _ = _run(prepared, grid)
     assert _records(grid) == ({"weights"}, {"weights", "truth"})
     assert load_model(files.model).catalogue is None
@@ -392,14 +346,14 @@ def test_a_strict_run_shares_no_categories_in_either_direction(small_federation)
 
 
 def test_the_federations_curve_reaches_the_round_that_discovers(small_federation):
-    grid = MemoryGrid()
+    grid = SimulatedSites()
     _run(small_federation(labelled_fraction=1.0), grid)
-    trained = [(m, r) for m, r in grid.exchanged if m.metadata.message_type == "train"]
-    curves = {read_instruction(m).round: read_instruction(m).values.get("curve") for m, _ in trained}
+    trained = list(grid.trained())
+    curves = {number: read_instruction(message).values.get("curve") for _, number, message, _ in trained}
     sent = [
         (np.array(metrics["calibration-curve"]), metrics["calibration-labels"])
-        for m, r in trained
-        if read_instruction(m).round == 2 and "calibration-curve" in (metrics := read_metrics(r.content))
+        for _, number, _, reply in trained
+        if number == 2 and "calibration-curve" in (metrics := read_metrics(reply.content))
     ]
     assert len(sent) >= 2
     assert curves[1] is curves[2] is None
@@ -409,7 +363,7 @@ def test_the_federations_curve_reaches_the_round_that_discovers(small_federation
 
 def test_fedavg_simgcd_runs_and_uses_its_categories(small_federation):
     prepared = _, files = small_federation(method="fedavg-simgcd", rounds=3)
-    grid = MemoryGrid()
+    grid = SimulatedSites()
     metrics, history = _run(prepared, grid)
     assert [r["phase"] for r in history] == ["warm-up", "warm-up", "closing"]
     assert "self_distillation" in history[0]["loss"]
@@ -422,7 +376,7 @@ def test_fedavg_simgcd_runs_and_uses_its_categories(small_federation):
 
 def test_local_infomap_shares_nothing_but_the_benchmarks_counts(small_federation):
     prepared = _, files = small_federation(method="local-infomap")
-    grid = MemoryGrid()
+    grid = SimulatedSites()
     metrics, history = _run(prepared, grid)
     assert [r["phase"] for r in history] == ["closing"]
     assert _records(grid) == (set(), {"truth"})
@@ -450,11 +404,11 @@ def test_vectors_are_standardised_over_the_federation_first(small_federation, tm
 
 def test_local_only_shares_nothing_in_either_direction_and_learns_all_the_same(small_federation):
     prepared = _, files = small_federation(method="local-only")
-    grid = MemoryGrid()
+    grid = SimulatedSites()
     metrics, history = _run(prepared, grid)
     assert [r["phase"] for r in history] == ["warm-up", "warm-up", "discovery", "refinement", "closing"]
     assert _records(grid) == (set(), {"truth"})
-    assert not any("calibration-curve" in read_metrics(reply.content) for _, reply in grid.exchanged)
+    assert not any("calibration-curve" in read_metrics(reply.content) for *_, reply in grid.sent)
     assert metrics["final"]["global"]["all"] is None
     assert 0 <= metrics["final"]["local"]["all"] <= 1
     assert history[3]["loss"].keys() > {"self_distillation", "prior_alignment"}
@@ -479,15 +433,15 @@ def test_a_site_alone_trains_as_it_would_in_a_federation_of_one(small_federation
         small_federation(method, method=method, clients=1, held_out_sites=0, rounds=3)
         for method in ("local-only", "fedlpa")
     )
-    _, by_itself = _run(alone, MemoryGrid(sites=1))
-    _, federated = _run(one, MemoryGrid(sites=1))
+    _, by_itself = _run(alone, SimulatedSites(sites=1))
+    _, federated = _run(one, SimulatedSites(sites=1))
     assert [r["loss"] for r in by_itself] == [r["loss"] for r in federated]
 
 
 def test_fedavg_gcd_clusters_once_with_k_known(small_federation):
     settings = {"method": "fedavg-gcd", "rounds": 3, "min_support": 1}
     prepared = _, files = small_federation(**settings)
-    grid = MemoryGrid()
+    grid = SimulatedSites()
     metrics, history = _run(prepared, grid)
     assert [r["phase"] for r in history] == ["warm-up", "warm-up", "closing"]
     assert history[0]["loss"].keys() == {"total", "contrastive", "supervised"}
@@ -497,7 +451,7 @@ def test_fedavg_gcd_clusters_once_with_k_known(small_federation):
     assert len(catalogue) == 10
     assert metrics["final"]["categories"] == {"found": 10, "true": 10}
     assert all(0 <= metrics["final"][scope]["all"] <= 1 for scope in ("global", "local"))
-    _, backwards = _run(small_federation("b", **settings), MemoryGrid(backwards=True))
+    _, backwards = _run(small_federation("b", **settings), SimulatedSites(backwards=True))
     assert _told(backwards) == _told(history)
 
 
@@ -518,7 +472,7 @@ def test_centralised_is_fedlpa_on_the_federations_data_in_one_place(small_federa
     apart, together = small_federation("a"), small_federation("b", method="centralised")
     assert held(apart[1]) == (3, held(together[1])[1])
     assert held(together[1])[0] == 1
-    metrics, history = _run(together, MemoryGrid(sites=1))
+    metrics, history = _run(together, SimulatedSites(sites=1))
     assert (metrics["clients"], metrics["alpha"], metrics["method"]) == (3, 50, "centralised")
     assert history[0]["clients"]["asked"] == 1
     assert metrics["final"]["global"] == metrics["final"]["local"]
@@ -531,7 +485,7 @@ def test_held_out_sites_are_written_aside_and_take_no_part(small_federation):
     assert sorted(path.name for path in files.held_out.iterdir()) == ["site-3"]
     own = (files.held_out / "site-3" / "data.parquet").read_bytes()
     assert own == (all_files.sites / "site-3" / "data.parquet").read_bytes()
-    _, history = _run((config, files), MemoryGrid(sites=3))
+    _, history = _run((config, files), SimulatedSites(sites=3))
     assert all(record["clients"]["asked"] == 3 for record in history)
     small_federation(clients=4, rounds=2, overwrite=True)
     assert not files.held_out.exists()
@@ -544,7 +498,7 @@ def test_sites_without_labels_take_part(small_federation):
     for site in ("site-0", "site-1", "site-2"):
         labels = read_dataset(str(files.sites / site / "data.parquet")).labels
         assert any(label is not None for label in labels) == (site != "site-2")
-    metrics, _ = _run((config, files), MemoryGrid(sites=3))
+    metrics, _ = _run((config, files), SimulatedSites(sites=3))
     assert metrics["final"]["global"]["all"] > 0
     with pytest.raises(InputError, match="unlabelled-sites=4 exceeds the 3 clients that train"):
         small_federation("none", unlabelled_sites=4)

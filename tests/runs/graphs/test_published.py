@@ -32,16 +32,12 @@ def run_published(run_graphs):
     return start
 
 
-def _trained(grid):
-    return [entry for entry in grid.sent if entry[2].metadata.message_type == "train"]
-
-
 def test_a_run_learns_and_every_record_travels_when_it_is_due(run_published):
     metrics, files, grid = run_published(rounds=8, local_epochs=8, learning_rate=0.01)
     assert metrics["final"]["by_model"].keys() == {"averaged", "before-averaging"}
     assert metrics["final"]["seen"] > 0.45
     assert [line.phase for line in files.history()][:2] == ["preparation", "training"]
-    for site, number, message, reply in _trained(grid):
+    for site, number, message, reply in grid.trained():
         down, up = set(message.content.array_records), set(reply.content.array_records) - {"truth"}
         if number == 1:
             assert (down, up) == (set(), {"class-counts", "generator"}), site
@@ -61,8 +57,8 @@ def test_a_run_learns_and_every_record_travels_when_it_is_due(run_published):
 def test_a_run_that_broke_off_goes_on_to_the_same_result(run_published):
     _, files, _ = run_published(folder="whole")
 
-    def broken(site, number, reply, message):
-        if number == 3 and message.metadata.message_type == "train":
+    def broken(site, kind, number, reply, message):
+        if number == 3 and kind == "train":
             raise KeyboardInterrupt
         return reply
 
@@ -100,7 +96,7 @@ def test_small_classes_send_no_synthetic_nodes(run_published):
     _, _, grid = run_published(rounds=2, min_group=1000)
     from common.wire.messages import read_arrays
 
-    for _, number, _, reply in _trained(grid):
+    for _, number, _, reply in grid.trained():
         arrays = read_arrays(reply.content)
         assert not arrays["class-counts"]["counts"].any()
         if number > 1:

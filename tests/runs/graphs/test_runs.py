@@ -50,25 +50,20 @@ def test_a_run_scores_every_column_and_leaves_its_files(run_graphs):
 def test_slots_travel_up_once_and_down_once(run_graphs):
     _, _, grid = run_graphs(rounds=4, score_every=100)
     slots, wanted = {"slots", "slot-groups"}, {"slots-wanted"}
-    trained = [entry for entry in grid.sent if entry[2].metadata.message_type == "train"]
-    for site, number, message, reply in trained:
+    for site, number, message, reply in grid.trained():
         down, up = set(message.content.array_records), set(reply.content.array_records)
         assert down == {"weights"} | (wanted if number == 1 else set()) | (slots if number == 2 else set())
         assert up - {"truth"} == {"weights"} | (slots if number == 1 else set()), site
 
 
 def test_a_site_that_missed_the_first_round_gives_its_slots_later(run_graphs):
-    def away(site, number, reply, message):
-        if site == 1 and number == 1 and message.metadata.message_type == "train":
+    def away(site, kind, number, reply, message):
+        if (site, kind, number) == (1, "train", 1):
             return Message(Error(1, "away"), reply_to=message)
         return reply
 
     _, _, grid = run_graphs(rounds=5, twist=away, score_every=100)
-    down = {
-        (site, number): set(message.content.array_records)
-        for site, number, message, _ in grid.sent
-        if message.metadata.message_type == "train"
-    }
+    down = {(site, number): set(message.content.array_records) for site, number, message, _ in grid.trained()}
     assert "slots-wanted" in down[1, 2]
     assert "slots-wanted" not in down[0, 2]
     assert "slots" in down[0, 2]
@@ -79,8 +74,8 @@ def test_a_site_that_missed_the_first_round_gives_its_slots_later(run_graphs):
 def test_a_run_that_broke_off_goes_on_to_the_same_result(run_graphs):
     whole, files, _ = run_graphs(rounds=6, folder="whole")
 
-    def broken(site, number, reply, message):
-        if number == 4 and message.metadata.message_type == "train":
+    def broken(site, kind, number, reply, message):
+        if number == 4 and kind == "train":
             raise KeyboardInterrupt
         return reply
 
@@ -122,10 +117,9 @@ def test_baselines_score_the_same_columns(run_graphs, method, models, up):
 def test_the_proximal_term_keeps_sites_nearer_to_the_global_model(run_graphs):
     def moved(strength):
         _, _, grid = run_graphs("graph-fedprox", rounds=1, proximal=strength, local_epochs=5, folder=f"p{strength}")
-        found = [entry for entry in grid.sent if entry[2].metadata.message_type == "train"]
         return sum(
             float(np.square(read_arrays(reply.content)["weights"][name] - start).sum())
-            for _, _, message, reply in found
+            for _, _, message, reply in grid.trained()
             for name, start in read_arrays(message.content)["weights"].items()
         )
 
