@@ -52,7 +52,7 @@ def read_discovered(run: Run, features: Features | None) -> Discovered | None:
         samples=samples,
         scored=len(rows),
         maps=_maps(samples, classes, looks, features),
-        matrix=_matrix(matched, set(run.model.seen_classes), novel) if matched else None,
+        matrix=_matrix(matched, run.model.seen_classes, novel) if matched else None,
         share_right=matched.share_right if matched else None,
         by_site=_by_site(samples, rows, list(looks), novel),
         categories=tuple(describe_categories(samples, rows, looks)),
@@ -97,7 +97,7 @@ def _majorities(samples: Samples, order: list[str]) -> dict[str, str | None]:
     return {name: most if (share or 0.0) >= 0.5 else None for name, (most, share) in majorities.items()}
 
 
-def _matrix(matched: Confusion, seen: set[str], novel: dict[str, bool]) -> HeatTable:
+def _matrix(matched: Confusion, seen: tuple[str, ...], novel: dict[str, bool]) -> HeatTable:
     return heat_table(
         matched.counts,
         [(name, bool(seen) and name not in seen) for name in matched.classes],

@@ -115,4 +115,4 @@ def _key(line: Line) -> Markup:
     return Markup(
         '<svg class="key" viewBox="0 0 24 8" aria-hidden="true"><line x1="1" y1="4" x2="23" y2="4" '
         'stroke="{}" stroke-width="{}" stroke-dasharray="{}"/></svg>'
-    ).format(line.colour or INK, line.width, dash)
+    ).format(line.colour, line.width, dash)
