@@ -65,7 +65,9 @@ class PrivateState:
             mode=0o600,
         )
 
-    def remember(self, kind: str, number: int, arrays: Mapping[str, NDArray[Any]], **values: float) -> None:
+    def remember(
+        self, kind: str, number: int, arrays: Mapping[str, NDArray[Any]], **values: float | Mapping[str, float]
+    ) -> None:
         """Store what round ``number`` left of one ``kind``; what an earlier round left moves aside.
 
         Each kind is kept twice, the latest and the one before it: a server that died within a round asks for that

@@ -1,4 +1,6 @@
-"""FedLPA's private memory between rounds: concepts and the site's calibration, in the private state."""
+"""FedLPA's private memory between rounds, in the private state: concepts, calibration, shares of categories."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -10,6 +12,7 @@ from client_app.state import BEFORE, PrivateState
 
 CONCEPTS = "concepts"
 CALIBRATION = "calibration"
+PRIOR = "prior"
 
 
 def remember_concepts(state: PrivateState, concepts: Concepts, resolution: float, round_number: int) -> None:
@@ -51,4 +54,17 @@ def recall_calibration(state: PrivateState, of_round: int) -> Calibration | None
         if state.values.get(f"{kind}.round") == of_round:
             curve: NDArray[np.float64] = state.arrays[f"{kind}.curve"].astype(np.float64)
             return Calibration(curve if len(curve) else None, int(state.values[f"{kind}.labels"]))
+    return None
+
+
+def remember_prior(state: PrivateState, shares: Mapping[str, float], round_number: int) -> None:
+    """Store the shares of the categories, by name, as ``round_number`` saw them."""
+    state.remember(PRIOR, round_number, {}, shares=shares)
+
+
+def recall_prior(state: PrivateState, before_round: int) -> dict[str, float] | None:
+    """The shares that the last look before ``before_round`` saw; None before the first."""
+    for kind in (PRIOR, PRIOR + BEFORE):
+        if state.values.get(f"{kind}.round", before_round) < before_round:
+            return dict(state.values[f"{kind}.shares"])
     return None

@@ -18,8 +18,10 @@ from client_app.methods.fedlpa.head_round import home_logits, train_own_rows
 from client_app.methods.fedlpa.memory import (
     recall_calibration,
     recall_concepts,
+    recall_prior,
     remember_calibration,
     remember_concepts,
+    remember_prior,
 )
 from client_app.methods.fedlpa.statistics import category_statistics
 from client_app.training.alignment import Alignment, align_to_rows
@@ -166,15 +168,15 @@ def _train_head(work: _Round, categories: Categories | None) -> None:
 
 def _follow_prior(work: _Round, categories: Categories, nearest: NDArray[np.int64]) -> None:
     """How far the site's category shares moved since they were last looked at; the shares stay here."""
-    state = work.task.state
-    names = categories.labels(work.task.config.seen_classes)
+    task = work.task
+    names = categories.labels(task.config.seen_classes)
     now: dict[str, float] = {}
     for name, share in zip(names, shares(nearest, len(categories)).tolist(), strict=True):
         now[name] = now.get(name, 0.0) + share
-    before = state.values.get("prior")
+    before = recall_prior(task.state, task.plan.round)
     if before is not None:
         work.metrics["prior-drift"] = min(1.0, prior_drift(before, now))
-    state.update({}, {"prior": now})
+    remember_prior(task.state, now, task.plan.round)
 
 
 def _count_truth(work: _Round, predicted: NDArray[np.int64], k: int, first: NDArray[np.int64] | None = None) -> None:

@@ -7,8 +7,10 @@ from client_app.discovery.concepts import Concepts
 from client_app.methods.fedlpa.memory import (
     recall_calibration,
     recall_concepts,
+    recall_prior,
     remember_calibration,
     remember_concepts,
+    remember_prior,
 )
 from client_app.state import PrivateState
 
@@ -63,3 +65,18 @@ def test_a_calibration_belongs_to_its_round(state):
     assert recall_calibration(again, 2).labels == 9
     assert recall_calibration(again, 3) is None
     assert recall_calibration(again, 4) == Calibration(None, 0)
+
+
+def test_shares_are_compared_with_those_of_the_round_before_in_a_round_done_again_too(state):
+    def seen_before(number):
+        return recall_prior(PrivateState(state.path.parent, "x"), number)
+
+    assert seen_before(4) is None
+    remember_prior(state, {"cat": 0.75, "novel-1": 0.25}, 4)
+    assert seen_before(4) is None
+    assert seen_before(5) == {"cat": 0.75, "novel-1": 0.25}
+    for _ in range(2):
+        remember_prior(state, {"cat": 1.0}, 5)
+        assert seen_before(5) == {"cat": 0.75, "novel-1": 0.25}
+    assert seen_before(6) == {"cat": 1.0}
+    assert seen_before(4) is None
