@@ -41,7 +41,7 @@ def calibrate(
             RESOLUTIONS,
             hidings=options.calibration_hidings,
             seed=seed,
-            mend=options.refine_graph,
+            refined=options.refine_graph,
         )
     return Calibration(curve, 0 if curve is None else int((labels >= 0).sum()) // 2)
 

@@ -13,7 +13,7 @@ from common.methods.discovery_common import (
     truth_records,
     weights_record,
 )
-from common.methods.known_categories import KnownCategoriesOptions, told_categories
+from common.methods.known_categories import KnownCategoriesOptions, number_of_categories
 from common.methods.method_spec import MethodSpec
 from common.place import Place
 from common.settings import RunConfig
@@ -31,7 +31,7 @@ class GCDOptions(KnownCategoriesOptions):
 
 def contract(config: RunConfig[GCDOptions], place: Place) -> Contract:
     """Weights always; centroids with counts in the closing round; listed scalars."""
-    told_categories(config)
+    number_of_categories(config)
     records = (weights_record(config, 0), *truth_records(config, place), catalogue_record(config))
     return Contract(records, PLAIN_METRICS)
 

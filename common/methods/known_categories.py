@@ -18,7 +18,7 @@ class KnownCategoriesOptions(TrainingOptions):
     contrastive_temperature: float = Field(1.0, gt=0, le=10)
 
 
-def told_categories(config: RunConfig[KnownCategoriesOptions]) -> int:
+def number_of_categories(config: RunConfig[KnownCategoriesOptions]) -> int:
     """K: as configured, or the true number where a simulation knows it.
 
     Raises:

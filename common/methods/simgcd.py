@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from common.methods.discovery_common import COMMON_METRICS, plan_of_training, truth_records, weights_record
-from common.methods.known_categories import KnownCategoriesOptions, told_categories
+from common.methods.known_categories import KnownCategoriesOptions, number_of_categories
 from common.methods.method_spec import MethodSpec
 from common.methods.option_groups import AlignmentOptions
 from common.place import Place
@@ -24,7 +24,9 @@ class SimGCDOptions(KnownCategoriesOptions, AlignmentOptions):
 
 def contract(config: RunConfig[SimGCDOptions], place: Place) -> Contract:
     """Weights, with K rows in the head, and listed scalars."""
-    return Contract((weights_record(config, told_categories(config)), *truth_records(config, place)), COMMON_METRICS)
+    return Contract(
+        (weights_record(config, number_of_categories(config)), *truth_records(config, place)), COMMON_METRICS
+    )
 
 
 SPECS = (

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from common.discovery.catalogue import Catalogue
 from common.methods.gcd import GCDOptions
-from common.methods.known_categories import told_categories
+from common.methods.known_categories import number_of_categories
 from common.methods.plan import RoundPlan
 from common.run.record import Scores
 from server_app.catalogue_server import CatalogueServer
@@ -81,7 +81,7 @@ class GCDServer(CatalogueServer[GCDOptions]):
         if not pooled:
             return Outcome({}, None, self._concepts)
         self._catalogue, category = merge_centroids(
-            pooled["rows"], pooled["names"], pooled["counts"], told_categories(self.config), seed=self.config.seed
+            pooled["rows"], pooled["names"], pooled["counts"], number_of_categories(self.config), seed=self.config.seed
         )
         k = len(self._catalogue)
         scores: Scores = {}

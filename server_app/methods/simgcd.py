@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.discovery.catalogue import Catalogue
-from common.methods.known_categories import told_categories
+from common.methods.known_categories import number_of_categories
 from common.methods.plan import RoundPlan
 from common.methods.simgcd import SimGCDOptions
 from server_app.discovery_server import DiscoveryServer
@@ -19,7 +19,7 @@ class SimGCDServer(DiscoveryServer[SimGCDOptions]):
 
     def initial_weights(self) -> dict[str, NDArray[np.float32]]:
         """Of the network with K rows in its head."""
-        return initial_weights(self.config, told_categories(self.config))
+        return initial_weights(self.config, number_of_categories(self.config))
 
     def close(self, plan: RoundPlan) -> Outcome:
         """Scores of the incoming head."""

@@ -15,7 +15,7 @@ from common.discovery.catalogue import Catalogue
 from common.discovery.posterior import category_logits
 from common.methods.discovery_common import CATALOGUE
 from common.methods.gcd import GCDOptions
-from common.methods.known_categories import told_categories
+from common.methods.known_categories import number_of_categories
 from common.models import Network, all_features
 from common.wire.records import Metric
 
@@ -45,7 +45,7 @@ def _cluster(task: Task[GCDOptions], network: Network) -> dict[str, dict[str, ND
     clusters: Clusters = semi_supervised_kmeans(
         all_features(network, data.x).cpu().numpy(),
         data.labels,
-        told_categories(task.config),
+        number_of_categories(task.config),
         seed=task.seed,
         trials=options.kmeans_trials,
         steps=options.kmeans_steps,
