@@ -42,8 +42,9 @@ quick: install-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -q -m "not runs and not slow and not gpu" --ignore=tests/runs --ignore=tests/deployment
 
+# Two processes, a file to each at a time: while one waits for a server to notice something, the other computes.
 test: install-dev
-	$(BIN)/python -m pytest -q -m "not slow and not gpu"
+	$(BIN)/python -m pytest -q -m "not slow and not gpu" --numprocesses 2 --dist loadfile
 
 test-all: install-dev
 	$(BIN)/python -m pytest -q
