@@ -46,8 +46,7 @@ def hello(message: Message, context: Context) -> Message:
 
 def _count(site: Site, instruction: Instruction) -> dict[str, int]:
     config = site.configure(instruction.config)
-    data = client_method(config).load_data(site, config)
-    return {"samples": len(data), "labelled": int((data.labels >= 0).sum())}
+    return client_method(config).load_data(site, config).size
 
 
 def _answer(message: Message, context: Context, *, deliver: bool) -> Message:

@@ -42,8 +42,7 @@ def append_message(folder: Path, run: int, round_number: int, incoming: Message,
     handle = os.open(folder / FILE, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         lock(handle, wait=True)
-        _drop_half_line(handle)
-        last = _last_line(handle)
+        last = _last_entry(handle)
         entry = {
             "n": (last["n"] + 1) if last else 1,
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -111,30 +110,20 @@ def _hash(entry: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(entry, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _drop_half_line(handle: int) -> None:
-    """Cut off a line without an end: the process died, or the disk was full, before its message could leave."""
-    end = start = os.lseek(handle, 0, os.SEEK_END)
-    while start > 0:
-        size = min(4096, start)
-        found = os.pread(handle, size, start - size).rfind(b"\n")
-        if found >= 0:
-            start += found + 1 - size
-            break
-        start -= size
-    if start < end:
-        os.ftruncate(handle, start)
+def _last_entry(handle: int) -> dict[str, Any] | None:
+    """The last line of the log; None in an empty one.
 
-
-def _last_line(handle: int) -> dict[str, Any] | None:
-    end = os.lseek(handle, 0, os.SEEK_END)
-    if end == 0:
-        return None
-    size = 4096
+    A line without an end is cut off: the process died, or the disk was full, before its message could leave.
+    """
+    end, size = os.lseek(handle, 0, os.SEEK_END), 4096
     while True:
         start = max(0, end - size)
         tail = os.pread(handle, end - start, start)
-        cut = tail.rstrip(b"\n").rfind(b"\n")
-        if cut >= 0 or start == 0:
-            entry: dict[str, Any] = json.loads(tail[cut + 1 :])
-            return entry
+        whole = tail[: tail.rfind(b"\n") + 1]
+        before = whole.rstrip(b"\n").rfind(b"\n")
+        if before >= 0 or start == 0:
+            break
         size *= 4
+    if len(whole) < len(tail):
+        os.ftruncate(handle, start + len(whole))
+    return dict(json.loads(whole[before + 1 :])) if whole else None

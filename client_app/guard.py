@@ -38,9 +38,7 @@ def guard(message: Message, context: Context, call_next: Callable[[Message, Cont
         site = site_of(context, instruction.place)
         name = site.name
         with log_to_site(site.folder):
-            policy = _policy(site, instruction)
-            reply = call_next(message, context) if policy is not REFUSE_ALL else None
-            found = _judge(message, reply, instruction, site, policy, context.run_id)
+            reply, found = _work(message, context, call_next, instruction, site)
             if found:
                 log.error("reply held back: %s", "; ".join(found))
     except InputError:
@@ -53,40 +51,36 @@ def guard(message: Message, context: Context, call_next: Callable[[Message, Cont
     return Message(reply.content, reply_to=message)
 
 
-class _RefuseAll:
-    """Stands for a policy that cannot be used: nothing runs, nothing leaves."""
-
-
-REFUSE_ALL = _RefuseAll()
-
-
-def _policy(site: Site, instruction: Instruction) -> Policy | _RefuseAll | None:
-    """The site's policy; None for a simulated site, where the contract alone applies."""
-    if isinstance(site, SimulatedSite):
-        return None
+def _work(
+    message: Message,
+    context: Context,
+    call_next: Callable[[Message, Context], Message],
+    instruction: Instruction,
+    site: Site,
+) -> tuple[Message | None, list[str]]:
+    """The reply, and why it may not leave. Without a usable policy nothing runs; a simulated site needs none."""
     try:
-        return load_policy(site.policy, instruction.config.method)
+        policy = None if isinstance(site, SimulatedSite) else load_policy(site.policy, instruction.config.method)
     except InputError as error:
         log.error("%s", error)
-        return REFUSE_ALL
+        return None, ["no usable policy"]
+    reply = call_next(message, context)
+    return reply, _judge(message, reply, instruction, site, policy, context.run_id)
 
 
 def _judge(
-    message: Message,
-    reply: Message | None,
-    instruction: Instruction,
-    site: Site,
-    policy: Policy | _RefuseAll | None,
-    run: int,
+    message: Message, reply: Message, instruction: Instruction, site: Site, policy: Policy | None, run: int
 ) -> list[str]:
-    """Why the reply may not leave; empty if it may, and then its audit line is written."""
-    if reply is None:
-        return ["no usable policy"]
+    """Why the reply may not leave; empty if it may, and then its audit line is written.
+
+    Args:
+        policy: the site's own; None for a simulated site, where the contract alone applies.
+    """
     if not reply.has_content():
         return ["the reply has no content"]
     contract = _contract(message, instruction, site)
     found = violations(reply.content, contract)
-    if not found and isinstance(policy, Policy):
+    if not found and policy is not None:
         found = policy_violations(reply.content, contract, policy)
     if found:
         return found
@@ -100,14 +94,14 @@ def _judge(
             DELTA,
             spent.epsilon_of_all,
         )
-    if isinstance(policy, Policy):
+    if policy is not None:
         append_message(site.folder, run, instruction.round, message, reply.content)
     return []
 
 
-def _noise(policy: Policy | _RefuseAll | None, instruction: Instruction, site: Site) -> Noise | None:
+def _noise(policy: Policy | None, instruction: Instruction, site: Site) -> Noise | None:
     """A real site's clipping and noise are its policy's alone; a simulated one's come with the run."""
-    if isinstance(policy, Policy):
+    if policy is not None:
         return None if policy.clip_norm is None else Noise(policy.clip_norm, policy.noise_multiplier)
     config = instruction.config
     if not isinstance(site, SimulatedSite) or config.local_clip_norm is None:

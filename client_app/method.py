@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Generic
 
 import numpy as np
+import torch
 
 from client_app.site import Site
 from client_app.site_data import SiteData, load_samples
@@ -34,6 +35,12 @@ class Task(Generic[O_co]):
         """Differs by site and round and repeats with the run's seed."""
         mixed = [self.config.seed, zlib.crc32(self.site.name.encode()), self.plan.round]
         return int(np.random.default_rng(mixed).integers(2**31))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the site computes; ``auto`` is CUDA where there is one."""
+        name = self.config.device
+        return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,11 @@ class SiteData:
         return len(self.ids)
 
     @property
+    def size(self) -> dict[str, int]:
+        """What a site reports of its data: the number of ``samples``, and how many of them are ``labelled``."""
+        return {"samples": len(self), "labelled": int((self.labels >= 0).sum())}
+
+    @property
     def known_labels(self) -> NDArray[np.int64]:
         """Every label the site has, the held-out ones included."""
         return np.maximum(self.labels, self.kept_labels)
@@ -86,14 +91,13 @@ def label_indices(dataset: Dataset, seen_classes: tuple[str, ...]) -> NDArray[np
     Raises:
         InputError: a label that is not a seen class.
     """
-    index = {name: i for i, name in enumerate(seen_classes)}
     for label in dataset.classes:
-        if label not in index:
+        if label not in seen_classes:
             raise InputError(
                 f"{dataset.source} has the label '{label}', which is not a seen class of this run; "
-                f"{nearest(label, index)} Remove the label or add the class to seen-classes."
+                f"{nearest(label, seen_classes)} Remove the label or add the class to seen-classes."
             )
-    return np.array([-1 if label is None else index[label] for label in dataset.labels], dtype=np.int64)
+    return dataset.codes(seen_classes)
 
 
 @lru_cache(maxsize=8)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.files import write_atomically
+from common.wire.records import Records
 
 VERSION = 1
 FILE = "state.safetensors"
@@ -88,6 +89,14 @@ class PrivateState:
             kind += BEFORE
         if self.values.get(f"{kind}.round", before_round) >= before_round:
             return None
+        return self.kept(kind)
+
+    def keep(self, records: Records) -> None:
+        """Store records under their names, in place of what was stored there."""
+        self.update({f"{kind}.{name}": a for kind, arrays in records.items() for name, a in arrays.items()}, {})
+
+    def kept(self, kind: str) -> dict[str, NDArray[Any]]:
+        """The arrays that are stored of one ``kind``; empty where there are none."""
         return {name.removeprefix(f"{kind}."): array for name, array in self._of(self.arrays, kind).items()}
 
     @staticmethod

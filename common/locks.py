@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from common.errors import InputError
 
-class LockedError(Exception):
+
+class LockedError(InputError):
     """Another process holds the lock."""
 
 
@@ -24,11 +26,12 @@ def lock(handle: int, *, wait: bool = False) -> None:
 
 
 @contextmanager
-def hold_lock(path: Path, *, wait: bool = False, mode: int = 0o644) -> Iterator[None]:
+def hold_lock(path: Path, *, wait: bool = False, mode: int = 0o644, busy: str = "") -> Iterator[None]:
     """Hold the lock on ``path``, a file of its own, while the block runs.
 
     Args:
         wait: for whoever holds it; otherwise it is refused.
+        busy: what the refusal says.
 
     Raises:
         LockedError: another process holds it.
@@ -38,7 +41,7 @@ def hold_lock(path: Path, *, wait: bool = False, mode: int = 0o644) -> Iterator[
         try:
             lock(handle, wait=wait)
         except OSError:
-            raise LockedError(str(path)) from None
+            raise LockedError(busy or str(path)) from None
         yield
     finally:
         os.close(handle)

@@ -2,9 +2,10 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr, ValidationError, ValidationInfo
+from pydantic_core import PydanticKnownError
 
 from common.errors import InputError, nearest
 from common.settings import kebab
@@ -13,7 +14,30 @@ from common.settings import kebab
 class FileSettings(BaseModel):
     """Base of the objects that configuration files are read into: kebab-case keys, frozen, closed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=kebab, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=kebab, populate_by_name=True, validate_default=True
+    )
+
+    _source: Path = PrivateAttr(Path())
+
+    def model_post_init(self, context: Any) -> None:
+        """Keep the path of the file, which ``check_settings`` passes on."""
+        self._source = context or Path()
+
+    @property
+    def source(self) -> Path:
+        """The file that the settings were read from."""
+        return self._source
+
+
+def _resolve(value: object, info: ValidationInfo) -> Path:
+    if not isinstance(value, str | Path):  # the defaults are paths
+        raise PydanticKnownError("string_type")
+    return beside(info.context or Path(), value)
+
+
+PathBeside = Annotated[Path, BeforeValidator(_resolve)]
+"""A path as an absolute one; as written, it is relative to the folder of the file."""
 
 
 S = TypeVar("S", bound=BaseModel)
@@ -36,7 +60,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def check_settings(model: type[S], values: Any, source: Path) -> S:
-    """``values`` as a ``model``.
+    """``values``, which stand in the file ``source``, as a ``model``.
 
     Raises:
         InputError: an unknown or missing key, or a value that does not fit; names ``source``.
@@ -48,7 +72,7 @@ def check_settings(model: type[S], values: Any, source: Path) -> S:
         if key not in known:
             raise InputError(f"unknown setting '{key}' in {source}; {nearest(str(key), known)}")
     try:
-        return model.model_validate(values)
+        return model.model_validate(values, context=source)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(kebab(str(part)) for part in first["loc"])
@@ -60,6 +84,6 @@ def check_settings(model: type[S], values: Any, source: Path) -> S:
         ) from None
 
 
-def beside(source: Path, value: str) -> Path:
+def beside(source: Path, value: str | Path) -> Path:
     """``value`` as a path; relative ones are relative to the folder of ``source``."""
     return (source.parent / Path(value).expanduser()).absolute()

@@ -1,5 +1,6 @@
 """The command line. Every command only gathers its settings and calls one function of the Python API."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -115,8 +116,7 @@ def predict(
         say=console.print,
     )
     table = Table("category", "samples", title=f"{len(found.ids)} samples")
-    names, counts = _count(found.categories)
-    for name, count in zip(names, counts, strict=True):
+    for name, count in sorted(Counter(found.categories).items(), key=lambda pair: (-pair[1], pair[0])):
         table.add_row(name, str(count))
     console.print(table)
     console.print(f"found by: {found.how}")
@@ -220,7 +220,7 @@ def settings(
 
 def _read_options(settings: list[str] | None) -> Any:
     """Reading options from --set: the same keys as a run's."""
-    from common.config import parse_assignments
+    from common.config import make_config, parse_assignments
     from common.data.read import ReadOptions
     from common.errors import InputError, nearest
 
@@ -229,26 +229,8 @@ def _read_options(settings: list[str] | None) -> Any:
     for key in assigned:
         if key not in keys:
             raise InputError(f"unknown setting '{key}'; {nearest(key, keys)}")
-    from common.config import make_config
-
     config = make_config(assigned)
     return ReadOptions(config.label_column, config.image_size, config.skip_bad_images, config.rows)
-
-
-def _count(categories: list[str]) -> tuple[list[str], list[int]]:
-    """Categories with their number of samples, largest first."""
-    from collections import Counter
-
-    pairs = sorted(Counter(categories).items(), key=lambda pair: (-pair[1], pair[0]))
-    return [name for name, _ in pairs], [count for _, count in pairs]
-
-
-def _print_privacy(metrics: dict[str, Any]) -> None:
-    from common.privacy.accountant import privacy_sentences
-    from common.run.metrics import RunMetrics
-
-    for sentence in privacy_sentences(RunMetrics.model_validate(metrics).privacy):
-        print(f"privacy: {sentence}")
 
 
 def _fresh_folder(method: str) -> Path:
@@ -260,39 +242,28 @@ def _fresh_folder(method: str) -> Path:
 
 
 def _print_result(folder: Path, metrics: dict[str, Any]) -> None:
+    """The scores of docs/evaluation.md, on graphs for every model that was scored, and where the report is."""
     from rich.console import Console
     from rich.table import Table
 
-    def share(value: float | None) -> str:
-        return "-" if value is None else f"{100 * value:.1f} %"
+    from common.privacy.accountant import privacy_sentences
+    from common.run.metrics import RunMetrics
 
-    final = metrics["final"]
+    final, console = metrics["final"], Console()
     if "seen" in final:
-        _print_graph_result(metrics, share)
-        _print_privacy(metrics)
-        Console().print(f"report: {folder / 'report.html'}", soft_wrap=True)
-        return
-    table = Table("scope", "All", "Old", "New", title=f"{metrics['method']} on {metrics['data']}")
-    for scope in ("global", "local"):
-        table.add_row(scope, *(share(final[scope][part]) for part in ("all", "old", "new")))
-    console = Console()
+        head, rows = "model", final.get("by_model", {"": final})
+        titles = {part: part.replace("_", " ") for part in ("seen", "unseen_node", "missing_class", "new_client")}
+    else:
+        head, rows = "scope", {scope: final[scope] for scope in ("global", "local")}
+        titles = {part: part.capitalize() for part in ("all", "old", "new")}
+    table = Table(head, *titles.values(), title=f"{metrics['method']} on {metrics['data']}")
+    for name, scores in rows.items():
+        table.add_row(name, *("-" if scores[part] is None else f"{100 * scores[part]:.1f} %" for part in titles))
     console.print(table)
-    found, true = final["categories"]["found"], final["categories"]["true"]
-    if found is not None:
-        console.print(f"categories: {found} found" + ("" if true is None else f", {true} in truth"))
-    _print_privacy(metrics)
+    categories = final.get("categories", {})
+    if "seen" not in final and categories["found"] is not None:
+        true = categories["true"]
+        console.print(f"categories: {categories['found']} found" + ("" if true is None else f", {true} in truth"))
+    for sentence in privacy_sentences(RunMetrics.model_validate(metrics).privacy):
+        print(f"privacy: {sentence}")
     console.print(f"report: {folder / 'report.html'}", soft_wrap=True)
-
-
-def _print_graph_result(metrics: dict[str, Any], share: Any) -> None:
-    """The four accuracies of docs/evaluation.md#graph-columns, for every model that was scored."""
-    from rich.console import Console
-    from rich.table import Table
-
-    final = metrics["final"]
-    columns = ("seen", "unseen_node", "missing_class", "new_client")
-    title = f"{metrics['method']} on {metrics['data']}"
-    table = Table("model", *(column.replace("_", " ") for column in columns), title=title)
-    for name, scores in final.get("by_model", {"": final}).items():
-        table.add_row(name, *(share(scores[column]) for column in columns))
-    Console().print(table)

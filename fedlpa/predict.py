@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +13,6 @@ from common.errors import InputError
 from common.methods.registry import get_method
 from common.run.model_files import Model, load_model
 from common.run.predictions import write_predictions
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 PRIORS = ("site", "uniform", "adapt")
 
@@ -121,28 +117,20 @@ def _matching_data(model: Model, data: str, skip_bad_images: bool) -> Dataset:
     return dataset
 
 
-def _features(model: Model, dataset: Dataset) -> "tuple[Tensor, Tensor]":
-    """Unit features ``[n, d]`` and the centre ``[d]``."""
-    import torch
-
-    from common.models import all_features, restore_network
-
-    network = restore_network(model.config, model.weights)
-    return all_features(network, torch.from_numpy(dataset.x)), network.feature_mean
-
-
 def _by_catalogue(model: Model, dataset: Dataset, prior: str, home_share: float) -> Predictions:
     import torch
 
     from common.discovery.neighbour_evidence import pool_neighbours
     from common.discovery.posterior import adapt_prior, blend_prior, category_logits
     from common.discovery.similarity import centred
+    from common.models import all_features, restore_network
 
     catalogue = model.catalogue
     assert catalogue is not None
     if not len(catalogue):
         raise InputError("the model knows no category; train it on more data.")
-    z_ND, centre_D = _features(model, dataset)
+    network = restore_network(model.config, model.weights)
+    z_ND, centre_D = all_features(network, torch.from_numpy(dataset.x)), network.feature_mean
     with torch.no_grad():
         linear = None if catalogue.linear is None else torch.from_numpy(catalogue.linear)
         logits = category_logits(z_ND, torch.from_numpy(catalogue.rows), centre_D, linear)
@@ -164,47 +152,23 @@ def _by_catalogue(model: Model, dataset: Dataset, prior: str, home_share: float)
 
 
 def _by_clusters(model: Model, dataset: Dataset) -> Predictions:
-    """Without shared categories: cluster the new data; a cluster that the head sees as one seen class is that class."""
+    """Without shared categories: those of the new data alone."""
     import torch
 
-    from client_app.discovery.clcd import Calibration, discover
+    from client_app.discovery.clusters_by_head import cluster_by_head
     from common.discovery.catalogue import category_labels, number_by_size
-    from common.methods.option_groups import DiscoveryOptions
-    from common.models import restore_network
+    from common.models import all_features, restore_network
 
-    z_ND, centre_D = _features(model, dataset)
+    network, config = restore_network(model.config, model.weights), model.config
+    z_ND, centre_D = all_features(network, torch.from_numpy(dataset.x)), network.feature_mean
     with torch.no_grad():
-        head = restore_network(model.config, model.weights)
-        probability = (head.head_cosines(z_ND) / 0.1).softmax(dim=1).numpy()
-    options = model.config.options if isinstance(model.config.options, DiscoveryOptions) else DiscoveryOptions()
-    concepts, _ = discover(
-        z_ND,
-        np.full(len(z_ND), -1, dtype=np.int64),
-        centre_D,
-        options,
-        own=Calibration(None, 0),
-        federation=None,
-        head_cosines=None,
-        seed=model.config.seed,
-    )
-    names = np.full(len(concepts), -1, dtype=np.int64)
-    for q in range(len(concepts)):
-        members = concepts.assigned == q
-        if probability.shape[1] and members.any():
-            mean = probability[members].mean(axis=0)
-            if mean.max() > 0.5:
-                names[q] = int(mean.argmax())
-    labels = category_labels(names, number_by_size(names, concepts.counts), model.config.seen_classes)
-    cosines = (
-        torch.nn.functional.normalize(z_ND - centre_D, dim=1)
-        @ torch.nn.functional.normalize(concepts.prototypes - centre_D, dim=1).T
-    )
-    confidence = (cosines / 0.1).softmax(dim=1).numpy()[np.arange(len(z_ND)), concepts.assigned]
+        concepts = cluster_by_head(z_ND, centre_D, network.head_cosines(z_ND), config.options, seed=config.seed)
+    labels = category_labels(concepts.names, number_by_size(concepts.names, concepts.counts), config.seen_classes)
     return Predictions(
         dataset.ids,
         [labels[q] for q in concepts.assigned],
-        names[concepts.assigned] < 0,
-        confidence,
+        concepts.names[concepts.assigned] < 0,
+        concepts.confidence(z_ND, centre_D),
         "the run shared no categories: seen classes are named by the model's head, novel-* are clusters of this "
         "data alone and mean nothing elsewhere",
     )

@@ -12,7 +12,7 @@ from common.settings import O
 from common.wire.records import TRUTH
 from server_app.averaging import AveragingServer
 from server_app.method import Outcome, Reply
-from server_app.scoring import global_scores, local_scores, score_dict
+from server_app.scoring import global_scores, local_scores
 
 
 class DiscoveryServer(AveragingServer[O]):
@@ -34,7 +34,7 @@ class DiscoveryServer(AveragingServer[O]):
 
     def close(self, plan: RoundPlan) -> Outcome:
         """Local scores only: concepts of different sites have nothing to do with each other."""
-        local = {"local": score_dict(local_scores(self._counts, self.config))} if self._counts else {}
+        local = {"local": local_scores(self._counts, self.config)} if self._counts else {}
         return Outcome(local, None, self._concepts)
 
     def catalogue(self) -> Catalogue | None:
@@ -52,8 +52,8 @@ class DiscoveryServer(AveragingServer[O]):
             return None
         shared = self.catalogue() is not None
         return DiscoveryFinal(
-            global_=_split(score_dict(global_scores(counts, self.config)) if shared else None),
-            local=_split(score_dict(local_scores(counts, self.config))),
+            global_=_split(global_scores(counts, self.config) if shared else None),
+            local=_split(local_scores(counts, self.config)),
         )
 
     def final_scores(self, history: Sequence[RoundRecord], delivered: Final | None) -> DiscoveryFinal:

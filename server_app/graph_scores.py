@@ -29,14 +29,9 @@ def all_scores(counts: Mapping[str, GraphCounts], predictors: tuple[str, ...], c
         **column_scores(counts, 0),
         "by_model": {name: column_scores(counts, p) for p, name in enumerate(predictors)},
         "by_site": {site: column_scores({site: each}, 0) for site, each in sorted(counts.items())},
-        "by_class": _by_class(counts, config.classes),
+        "by_class": {name: column_scores(_of_class(counts, k), 0) for k, name in enumerate(config.classes)},
     }
 
 
-def _by_class(counts: Mapping[str, GraphCounts], classes: tuple[str, ...]) -> dict[str, dict[str, float | None]]:
-    right = sum((each["correct"][0] for each in counts.values()), np.zeros((len(COLUMNS), len(classes)), np.int64))
-    total = sum((each["total"] for each in counts.values()), np.zeros((len(COLUMNS), len(classes)), np.int64))
-    return {
-        name: {column: float(right[c, k] / total[c, k]) if total[c, k] else None for c, column in enumerate(COLUMNS)}
-        for k, name in enumerate(classes)
-    }
+def _of_class(counts: Mapping[str, GraphCounts], k: int) -> dict[str, GraphCounts]:
+    return {site: {name: array[..., k : k + 1] for name, array in each.items()} for site, each in counts.items()}

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from common.methods.graph_common import G, features
+from common.discovery.scores import weighted_mean
+from common.methods.graph_common import G, build_sage
 from common.methods.plan import RoundPlan
 from common.run.metrics import Final, GraphFinal
 from common.run.model_files import Model
@@ -25,13 +26,7 @@ class GraphServer(AveragingServer[G]):
 
     def graph_sage(self, *, cosine: bool = False) -> dict[str, NDArray[np.float32]]:
         """The tensors of a freshly initialised GraphSAGE."""
-        from common.models.graph_sage import build_graph_sage
-
-        config = self.config
-        network = build_graph_sage(
-            features(config), len(config.seen_classes), config.seed, config.options.dropout, cosine
-        )
-        return {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+        return {name: tensor.numpy() for name, tensor in build_sage(self.config, cosine=cosine).state_dict().items()}
 
     def forget_replies(self) -> None:
         """Make ready for the replies of a round."""
@@ -57,9 +52,8 @@ class GraphServer(AveragingServer[G]):
         if self._counts:
             scores |= {name: column_scores(self._counts, p) for p, name in enumerate(self.predictors)}
             scores |= column_scores(self._counts, 0)
-        known = [entry for _, entry in sorted(self._validation.items())]
-        if known:
-            scores["validation"] = sum(value * n for value, n in known) / sum(n for _, n in known)
+        if self._validation:
+            scores["validation"] = weighted_mean(entry for _, entry in sorted(self._validation.items()))
         return Outcome(scores)
 
     def beside_the_model(self) -> dict[str, NDArray[Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.wire.records import WEIGHTS, Metrics
+from common.wire.records import WEIGHTS, Metrics, flattened, nested
 from server_app.method import Reply
 
 FEWEST = 3
@@ -59,11 +59,7 @@ class Spool:
         from safetensors.numpy import save_file
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        arrays = {
-            f"{record}/{name}": np.ascontiguousarray(array)
-            for record, named in reply.records.items()
-            for name, array in named.items()
-        }
+        arrays = {name: np.ascontiguousarray(array) for name, array in flattened(reply.records).items()}
         save_file(arrays, self.folder / f"{reply.site}.safetensors")
         self._metrics[reply.site] = reply.metrics
 
@@ -72,10 +68,6 @@ class Spool:
         from safetensors.numpy import load_file
 
         for site, metrics in sorted(self._metrics.items()):
-            records: dict[str, dict[str, NDArray[Any]]] = {}
-            for key, array in load_file(self.folder / f"{site}.safetensors").items():
-                record, _, name = key.partition("/")
-                records.setdefault(record, {})[name] = array
-            yield Reply(site, records, metrics)
+            yield Reply(site, nested(load_file(self.folder / f"{site}.safetensors")), metrics)
         self._metrics = {}
         shutil.rmtree(self.folder, ignore_errors=True)

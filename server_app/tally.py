@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from common.discovery.scores import weighted_mean
 from common.methods.plan import RoundPlan
 from common.privacy.accountant import privacy_reached
 from common.run.record import Absence, Categories, Clients, Outlier, RoundRecord, RoundSeconds, Traffic
@@ -29,9 +30,8 @@ class Tally:
 
     def mean(self, metric: str) -> float | None:
         """Mean over the sites that reported ``metric``, weighted by their samples."""
-        known = [(scalar(m, metric), scalar(m, "samples")) for _, m in sorted(self.answered.items()) if metric in m]
-        weight = sum(n for _, n in known)
-        return sum(value * n for value, n in known) / weight if weight else None
+        answers = [m for _, m in sorted(self.answered.items()) if metric in m]
+        return weighted_mean((scalar(m, metric), scalar(m, "samples")) for m in answers)
 
     def means(self, metrics: Mapping[str, ScalarSpec], group: str) -> dict[str, float]:
         """Means of the metrics of one ``group`` that were reported, by their names in a record."""

@@ -22,7 +22,7 @@ def calibration_curve(
     *,
     hidings: int,
     seed: int,
-    mend: bool = True,
+    refined: bool = True,
 ) -> NDArray[np.float64] | None:
     """Agreement (adjusted Rand index) with hidden labels at every resolution.
 
@@ -42,7 +42,7 @@ def calibration_curve(
         hidden = np.random.default_rng([seed, hiding]).permutation(labelled)[: len(labelled) // 2]
         known = labels.copy()
         known[hidden] = -1
-        graph = refine(edges, known) if mend else edges
+        graph = refine(edges, known) if refined else edges
         for i, resolution in enumerate(resolutions):
             found = communities(graph, resolution, seed=seed)
             curve[i] += adjusted_rand_score(labels[hidden], found[hidden]) / hidings

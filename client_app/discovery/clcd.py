@@ -12,7 +12,7 @@ from client_app.discovery.communities import communities
 from client_app.discovery.concepts import Concepts, form_concepts
 from client_app.discovery.rate_split import rate_split
 from client_app.discovery.refine import refine, reliable_classes
-from common.discovery.similarity import Edges, centred, similarity_graph
+from common.discovery.similarity import centred, similarity_graph
 from common.methods.discovery_common import RESOLUTIONS
 from common.methods.option_groups import DiscoveryOptions
 
@@ -23,6 +23,9 @@ class Calibration:
 
     curve: NDArray[np.float64] | None
     labels: int
+
+
+NO_CALIBRATION = Calibration(None, 0)
 
 
 def calibrate(
@@ -38,7 +41,7 @@ def calibrate(
             RESOLUTIONS,
             hidings=options.calibration_hidings,
             seed=seed,
-            mend=options.refine_graph,
+            refined=options.refine_graph,
         )
     return Calibration(curve, 0 if curve is None else int((labels >= 0).sum()) // 2)
 
@@ -49,10 +52,10 @@ def discover(
     centre_D: Tensor,
     options: DiscoveryOptions,
     *,
-    own: Calibration,
-    federation: Sequence[float] | None,
-    head_cosines: NDArray[np.float32] | None,
     seed: int,
+    own: Calibration = NO_CALIBRATION,
+    federation: Sequence[float] | None = None,
+    head_cosines: NDArray[np.float32] | None = None,
 ) -> tuple[Concepts, float]:
     """Cluster a site's features into concepts.
 
@@ -78,7 +81,7 @@ def discover(
     if len(z_ND) < 3:
         community = np.zeros(len(z_ND), dtype=np.int64)
     else:
-        plain: Edges = similarity_graph(centred(z_ND, centre_D), options.knn)
+        plain = similarity_graph(centred(z_ND, centre_D), options.knn)
         known = labels
         if options.reliable_quantile is not None and head_cosines is not None:
             known = reliable_classes(head_cosines, labels, options.reliable_quantile)

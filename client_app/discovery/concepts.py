@@ -10,6 +10,17 @@ from torch import Tensor
 from common.discovery.similarity import centred
 
 
+def row_cosines(z_ND: Tensor, rows_KD: Tensor, centre_D: Tensor) -> Tensor:
+    """Centred cosines ``[n, K]`` of features with rows."""
+    return centred(z_ND, centre_D) @ centred(rows_KD, centre_D).T
+
+
+def nearest_row(z_ND: Tensor, rows_KD: Tensor, centre_D: Tensor) -> NDArray[np.int64]:
+    """The nearest row of every feature by centred cosine, [n]."""
+    found: NDArray[np.int64] = row_cosines(z_ND, rows_KD, centre_D).argmax(dim=1).cpu().numpy()
+    return found
+
+
 @dataclass(frozen=True)
 class Concepts:
     """The private result of a discovery over n samples; m concepts."""
@@ -25,6 +36,11 @@ class Concepts:
 
     def __len__(self) -> int:
         return len(self.counts)
+
+    def confidence(self, z_ND: Tensor, centre_D: Tensor) -> NDArray[np.float32]:
+        """How sure every sample's concept is among all of them, [n]: softmax of centred cosines over 0.1."""
+        posterior_NM: NDArray[np.float32] = (row_cosines(z_ND, self.prototypes, centre_D) / 0.1).softmax(dim=1).numpy()
+        return posterior_NM[np.arange(len(z_ND)), self.assigned]
 
 
 def form_concepts(
@@ -44,7 +60,7 @@ def form_concepts(
     size = np.bincount(community)
     large = np.flatnonzero(size >= min(min_support, int(size.max())))
     rows = _means(z_ND, np.searchsorted(large, community), np.isin(community, large), len(large))
-    nearest = (centred(z_ND, centre_D) @ centred(rows, centre_D).T).argmax(dim=1).cpu().numpy()
+    nearest = nearest_row(z_ND, rows, centre_D)
     assigned = np.where(np.isin(community, large), np.searchsorted(large, community), nearest)
     prototypes = _means(z_ND, assigned, np.ones(len(assigned), dtype=bool), len(large))
     counts = np.bincount(assigned, minlength=len(large))

@@ -14,6 +14,7 @@ from common.discovery.similarity import Edges
 
 SMALLEST_MICRO = 8
 FEWEST_SHARE = 0.1
+SMALLEST_PART, SHARE_OF_PART = 10, 0.1
 
 
 def rate_split(
@@ -22,14 +23,12 @@ def rate_split(
     labels: NDArray[np.int64],
     *,
     seed: int,
-    smallest: int = 10,
-    share: float = 0.1,
 ) -> NDArray[np.int64]:
     """Split communities by the labelled share of the micro-communities inside them.
 
     Micro-communities come from the label-free graph ``plain`` at resolution 1. One whose share of some seen
     class is at least half the site's typical share is that class, else "rest". A community that holds two or
-    more such parts of at least max(``smallest``, ``share`` of it) samples is split; samples of tiny
+    more such parts of at least max(10, a tenth of it) samples is split; samples of tiny
     micro-communities stay with the largest part.
 
     Returns:
@@ -45,10 +44,10 @@ def rate_split(
     for q in range(fresh):
         members = np.flatnonzero(community == q)
         core = members[~tiny[members]]
-        if len(core) < 2 * smallest:
+        if len(core) < 2 * SMALLEST_PART:
             continue
         kinds, sizes = np.unique(part[core], return_counts=True)
-        large = sizes >= max(smallest, share * len(members))
+        large = sizes >= max(SMALLEST_PART, SHARE_OF_PART * len(members))
         if large.sum() < 2:
             continue
         main = kinds[large][np.argmax(sizes[large])]

@@ -1,4 +1,4 @@
-"""Labels mend the similarity graph: the same class pulls together, different classes do not touch."""
+"""Labels refine the similarity graph: the same class pulls together, different classes do not touch."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from client_app.method import Task
 from client_app.site import SimulatedSite, Site
 from client_app.site_data import SiteData, load_samples
 from common.data.graph import TRAIN, VALIDATION, Graph, check_trainable, read_graph
@@ -44,9 +45,25 @@ class GraphSiteData(SiteData):
         """int64 [t], the training nodes."""
         return torch.from_numpy(np.flatnonzero(self.train))
 
+    @property
+    def train_labels(self) -> Tensor:
+        """int64 [t], the classes of the training nodes."""
+        return torch.from_numpy(self.labels[self.train])
+
+    @property
+    def usable(self) -> int:
+        """How many nodes have a label that may be used: to train, or to validate."""
+        return int(self.train.sum() + self.validation.sum())
+
     def train_counts(self, classes: int) -> NDArray[np.int64]:
         """[C], training nodes of every class."""
         return np.bincount(self.labels[self.train], minlength=classes).astype(np.int64)
+
+
+def graph_data(task: Task[GraphOptions]) -> GraphSiteData:
+    """The site's data, which a graph method's loader read."""
+    assert isinstance(task.data, GraphSiteData)
+    return task.data
 
 
 def load_graph_data(site: Site, config: AnyConfig) -> GraphSiteData:

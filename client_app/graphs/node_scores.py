@@ -1,14 +1,15 @@
 """Counting right predictions on a benchmark's columns (docs/evaluation.md#graph-columns)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from client_app.graphs.neighbourhoods import GraphTensors, make_tensors
-from client_app.graphs.node_data import GraphSiteData
-from common.methods.graph_common import COLUMNS
+from client_app.graphs.node_data import graph_data
+from client_app.method import Task
+from common.methods.graph_common import COLUMNS, GraphOptions, is_scored
+from common.wire.records import TRUTH, Records
 
 Predictor = Callable[[GraphTensors, str], Tensor]
 """Scores [n, C] of every node of a graph, which is the site's 'seen' one, its 'whole' one, or 'new'."""
@@ -16,21 +17,24 @@ Predictor = Callable[[GraphTensors, str], Tensor]
 SEEN, WHOLE, NEW = "seen", "whole", "new"
 
 
-def score_predictors(
-    data: GraphSiteData, predictors: dict[str, Predictor], classes: int, device: str = "cpu"
-) -> dict[str, NDArray[np.int64]]:
-    """``correct`` [predictors, columns, C] and ``total`` [columns, C], counts by true class; benchmarks only.
+def is_counted(task: Task[GraphOptions]) -> bool:
+    """Whether the round's models are scored: in benchmarks, every so many rounds and at the end."""
+    return graph_data(task).benchmark is not None and is_scored(task.config, task.plan)
+
+
+def count_right(task: Task[GraphOptions], predictors: Mapping[str, Predictor]) -> Records:
+    """The record of ``correct`` [predictors, columns, C] and ``total`` [columns, C], counts by true class.
 
     Seen and validation nodes are predicted on the graph that the site trained on, unseen nodes and missing classes
     on its whole graph, the held-out institution on its own.
     """
-    part, new = data.benchmark, data.held_out
+    part, new, classes = graph_data(task).benchmark, graph_data(task).held_out, len(task.config.seen_classes)
     assert part is not None
     assert new is not None
     graphs = {
-        SEEN: make_tensors(part.x, part.edges, device),
-        WHOLE: make_tensors(part.whole_x, part.whole_edges, device),
-        NEW: make_tensors(new.whole_x, new.whole_edges, device),
+        SEEN: make_tensors(part.x, part.edges, task.device),
+        WHOLE: make_tensors(part.whole_x, part.whole_edges, task.device),
+        NEW: make_tensors(new.whole_x, new.whole_edges, task.device),
     }
     cases = {
         "validation": (SEEN, part.validation, part.y),
@@ -49,4 +53,4 @@ def score_predictors(
             hit = chosen[where][mask] == truth[mask]
             correct[p, c] = np.bincount(truth[mask][hit], minlength=classes)
             total[c] = np.bincount(truth[mask], minlength=classes)
-    return {"correct": correct, "total": total}
+    return {TRUTH: {"correct": correct, "total": total}}

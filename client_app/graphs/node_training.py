@@ -9,24 +9,13 @@ from torch import Tensor
 
 from client_app.graphs.epoch import SlotTensors, train_epoch
 from client_app.graphs.neighbourhoods import GraphTensors, all_logits, make_tensors
-from client_app.graphs.node_data import GraphSiteData
+from client_app.graphs.node_data import GraphSiteData, graph_data
 from client_app.graphs.node_scores import Predictor
 from client_app.method import Task
 from client_app.outcome import write_named
-from common.methods.graph_common import GraphOptions, features
-from common.models.graph_sage import GraphSage, build_graph_sage
-
-
-def graph_data(task: Task[GraphOptions]) -> GraphSiteData:
-    """The site's data, which a graph method's loader read."""
-    assert isinstance(task.data, GraphSiteData)
-    return task.data
-
-
-def device_of(task: Task[GraphOptions]) -> str:
-    """``auto`` is CUDA where there is one."""
-    name = task.config.device
-    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+from common.methods.graph_common import GraphOptions, build_sage
+from common.models.graph_sage import GraphSage
+from common.wire.records import Metric
 
 
 def make_network(
@@ -35,17 +24,16 @@ def make_network(
     cosine: bool = False,
 ) -> GraphSage:
     """A network with ``tensors``, or freshly initialised by the run's seed, on the configured device."""
-    config = task.config
-    network = build_graph_sage(features(config), len(config.seen_classes), config.seed, config.options.dropout, cosine)
+    network = build_sage(task.config, cosine=cosine)
     if tensors is not None:
         network.load_state_dict({name: torch.as_tensor(np.asarray(value)) for name, value in tensors.items()})
-    return network.to(device_of(task))
+    return network.to(task.device)
 
 
 def site_tensors(task: Task[GraphOptions]) -> GraphTensors:
     """The site's graph on the configured device."""
     data = graph_data(task)
-    return make_tensors(data.x.numpy(), data.edges, device_of(task))
+    return make_tensors(data.x.numpy(), data.edges, task.device)
 
 
 def train_locally(
@@ -62,8 +50,7 @@ def train_locally(
     """The round's epochs on the site's training nodes; ``seed`` parts the models that one site trains."""
     options, data = task.config.options, graph_data(task)
     torch.manual_seed(task.seed + seed)
-    nodes = data.train_nodes.to(graph.x_NF.device)
-    labels = torch.from_numpy(data.labels)[data.train_nodes].to(graph.x_NF.device)
+    nodes, labels = (part.to(graph.x_NF.device) for part in (data.train_nodes, data.train_labels))
     classes = len(task.config.seen_classes)
     prior = torch.zeros(classes) if log_prior_C is None else log_prior_C
     anchor = [parameter.detach().clone() for parameter in network.parameters()] if proximal else None
@@ -116,6 +103,13 @@ def validation_accuracy(data: GraphSiteData, scores_NC: Tensor) -> float | None:
         return None
     chosen = scores_NC.argmax(dim=1).cpu().numpy()
     return float((chosen == data.labels)[data.validation].mean())
+
+
+def site_metrics(data: GraphSiteData, scores_NC: Tensor, **others: int) -> dict[str, Metric]:
+    """``samples``, ``others``, and by a model's scores ``validation-accuracy``, if there is any."""
+    metrics: dict[str, Metric] = {"samples": len(data), **others}
+    accuracy = validation_accuracy(data, scores_NC)
+    return metrics if accuracy is None else metrics | {"validation-accuracy": accuracy}
 
 
 def write_classes(task: Task[GraphOptions], scores_NC: Tensor) -> None:

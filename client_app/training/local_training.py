@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from client_app.method import Task
-from client_app.state import PrivateState
 from client_app.training.alignment import Alignment
 from client_app.training.loop import teacher_temperature_at, train
 from client_app.training.neighbours import NeighbourLists, mutual_neighbours
@@ -29,7 +28,7 @@ def load_network(task: Task[Options]) -> Network:
     """
     if is_pretrained(task.config.model) and not task.config.backbone_hash:
         raise InputError("the server names a backbone without its hash; set backbone-hash in the run's configuration.")
-    return restore_network(task.config, task.records[WEIGHTS]).to(choose_device(task.config.device))
+    return restore_network(task.config, task.records[WEIGHTS]).to(task.device)
 
 
 def train_locally(
@@ -61,11 +60,6 @@ def train_locally(
     return {f"loss-{name}": value for name, value in losses.items()}
 
 
-def choose_device(name: str) -> torch.device:
-    """``auto`` is CUDA where there is one."""
-    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
-
-
 def weights_of(network: Network) -> Mapping[str, NDArray[Any]]:
     """The travelling tensors as NumPy arrays."""
     return {name: tensor.cpu().numpy() for name, tensor in travelling(network).items()}
@@ -86,7 +80,7 @@ def measure_input(network: Network, x: Tensor) -> None:
 @torch.no_grad()
 def input_neighbours(network: Network, task: Task[Options], k: int) -> NeighbourLists:
     """Mutual neighbours in the input or a pretrained backbone's features, found once and kept in the private state."""
-    state: PrivateState = task.state
+    state = task.state
     key = f"{k}/{_input_key(network, task.config)}"
     if state.values.get("neighbours.key") == key:
         starts, ids = state.arrays["neighbours.starts"], state.arrays["neighbours.ids"]

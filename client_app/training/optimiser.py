@@ -10,7 +10,7 @@ from common.models import Network
 def make_optimiser(network: nn.Module, options: TrainingOptions, learning_rate: float) -> torch.optim.Optimizer:
     """AdamW, or SGD with momentum 0.9, over the trainable parameters; pretrained ones learn slower."""
     trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    slow = {id(p) for p in network.pretrained_parameters()} if isinstance(network, Network) else set()
+    slow = {id(p) for p in network.backbone.pretrained_parameters()} if isinstance(network, Network) else set()
     slow_rate = learning_rate * options.pretrained_rate
     groups = [
         {

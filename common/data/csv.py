@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from common.data.dataset import Dataset
+from common.data.number_columns import is_number
 from common.data.options import ReadOptions
 from common.data.table import dataset_from_table
 from common.errors import InputError
@@ -93,20 +94,12 @@ def _header(content: bytes, source: str) -> list[str]:
                 f"{source}, line 1: column {place} has no name; name it, or leave it out where it only "
                 "numbers the rows (in pandas: to_csv(index=False))."
             )
-    if all(_is_number(name) for name in names) and not all(name.strip().isdecimal() for name in names):
+    if all(is_number(name) for name in names) and not all(name.strip().isdecimal() for name in names):
         raise InputError(
             f"{source}, line 1: numbers ({names[0]}, ...) stand where the columns' names belong; "
             "write a first line of names."
         )
     return names
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _typed(column: Any) -> Any:

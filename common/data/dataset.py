@@ -1,6 +1,7 @@
 """What every part of the application sees of a data set, whatever file it came from."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ class Dataset:
     source: str
     columns: tuple[str, ...] = ()
     """Names of the numeric columns a table was read from; empty for an ``embedding`` column and images."""
-    skipped: tuple[str, ...] = field(default=())
+    skipped: tuple[str, ...] = ()
     """One sentence for each sample left out (bad images, if the configuration allows skipping them)."""
 
     def __len__(self) -> int:
@@ -40,18 +41,13 @@ class Dataset:
 
     def take(self, rows: NDArray[np.int64]) -> "Dataset":
         """The samples at ``rows``, in that order."""
-        return Dataset(
-            kind=self.kind,
-            x=self.x[rows],
-            labels=tuple(self.labels[i] for i in rows),
-            ids=tuple(self.ids[i] for i in rows),
-            source=self.source,
-            columns=self.columns,
-        )
+        labels, ids = tuple(self.labels[i] for i in rows), tuple(self.ids[i] for i in rows)
+        return replace(self, x=self.x[rows], labels=labels, ids=ids, skipped=())
 
-    def with_labels(self, labels: tuple[str | None, ...]) -> "Dataset":
-        """The same samples with other labels."""
-        return Dataset(self.kind, self.x, labels, self.ids, self.source, self.columns, self.skipped)
+    def codes(self, classes: Sequence[str]) -> NDArray[np.int64]:
+        """int64 [n]: each label as an index into ``classes``, which holds them all; -1 where unlabelled."""
+        place = {name: i for i, name in enumerate(classes)}
+        return np.array([-1 if name is None else place[name] for name in self.labels], dtype=np.int64)
 
 
 def sort_labels(labels: set[str]) -> tuple[str, ...]:

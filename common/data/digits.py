@@ -7,7 +7,6 @@ import numpy as np
 from common.data.dataset import Dataset
 from common.data.image_decoding import KIND, resize_images
 from common.data.options import ReadOptions
-from common.data.subset import choose_rows
 
 
 def is_digits(source: str) -> bool:
@@ -20,7 +19,7 @@ def read_digits(options: ReadOptions) -> Dataset:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    rows = choose_rows(len(digits.target), options)
+    rows = options.choose_rows(len(digits.target))
     x = np.round(digits.images[rows, None] * (255 / 16)).astype(np.uint8)
     return Dataset(
         kind=KIND,

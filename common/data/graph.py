@@ -153,12 +153,8 @@ def features_of(arrays: Mapping[str, NDArray[Any]], prefix: str, path: Path) -> 
         data = arrays[prefix + "data"]
         if not np.issubdtype(data.dtype, np.number):
             raise InputError(f"{path}: {prefix}data holds {data.dtype}, not numbers; write float32.")
-        x = np.asarray(
-            sp.csr_matrix(
-                (data.astype(np.float32), arrays[prefix + "indices"], arrays[prefix + "indptr"]), shape=shape
-            ).todense(),
-            dtype=np.float32,
-        )
+        parts = data.astype(np.float32), arrays[prefix + "indices"], arrays[prefix + "indptr"]
+        x = sp.csr_matrix(parts, shape=shape).toarray()
     bad = np.flatnonzero(~np.isfinite(x).all(axis=1))
     if len(bad):
         raise InputError(

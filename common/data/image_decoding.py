@@ -90,7 +90,7 @@ def _decode_all(encoded: Sequence[bytes | Path | None], image_size: int | None) 
     blocks = [encoded[start : start + _BLOCK] for start in range(0, len(encoded), _BLOCK)]
 
     def decode_block(block: Sequence[bytes | Path | None]) -> list[NDArray[np.uint8] | str]:
-        return [_decode_or_reason(image, image_size) for image in block]
+        return [_decode(image, image_size) for image in block]
 
     if _are_small(encoded):
         yield from chain.from_iterable(map(decode_block, blocks))
@@ -105,18 +105,11 @@ def _are_small(encoded: Sequence[bytes | Path | None]) -> bool:
     return bool(sizes) and sum(sizes) < _SMALL * len(sizes)
 
 
-def _decode_or_reason(image: bytes | Path | None, image_size: int | None) -> NDArray[np.uint8] | str:
-    try:
-        return _decode(image, image_size)
-    except _BadImageError as bad:
-        return str(bad)
-
-
-def _decode(image: bytes | Path | None, image_size: int | None) -> NDArray[np.uint8]:
+def _decode(image: bytes | Path | None, image_size: int | None) -> NDArray[np.uint8] | str:
     from PIL import Image, ImageOps
 
     if image is None:
-        raise _BadImageError("there is no image")
+        return "there is no image"
     try:
         with Image.open(image if isinstance(image, Path) else io.BytesIO(image)) as opened:
             upright = ImageOps.exif_transpose(opened) if opened.getexif() else opened
@@ -124,12 +117,12 @@ def _decode(image: bytes | Path | None, image_size: int | None) -> NDArray[np.ui
             if image_size is not None and plain.size != (image_size, image_size):
                 plain = plain.resize((image_size, image_size), Image.Resampling.BILINEAR)
             return np.array(plain, dtype=np.uint8)
-    except FileNotFoundError as error:
-        raise _BadImageError(f"the image file {str(image)!r} does not exist") from error
-    except _BadImageError:
-        raise
-    except Exception as error:  # PIL's decoders raise nearly anything on broken files
-        raise _BadImageError("the image cannot be decoded") from error
+    except FileNotFoundError:
+        return f"the image file {str(image)!r} does not exist"
+    except _BadImageError as bad:
+        return str(bad)
+    except Exception:  # noqa: BLE001 - PIL's decoders raise nearly anything on broken files
+        return "the image cannot be decoded"
 
 
 def _to_eight_bits(image: "Image.Image") -> "Image.Image":

@@ -7,7 +7,6 @@ from common.data.dataset import Dataset
 from common.data.image_decoding import decode_images
 from common.data.labels import label_name
 from common.data.options import ReadOptions
-from common.data.subset import choose_rows
 from common.errors import InputError
 
 UNLABELLED = "_unlabelled"
@@ -27,7 +26,7 @@ def read_image_folder(folder: Path, options: ReadOptions) -> Dataset:
             f"{folder} holds both folders of images and loose images ({loose[0]}); move the loose ones into "
             f"{UNLABELLED}/ or into the folder of their class."
         )
-    rows = choose_rows(len(files), options).tolist()
+    rows = options.choose_rows(len(files)).tolist()
     chosen = [files[row] for row in rows]
     labels = [_label(file) for file in chosen]
     return decode_images([folder / file for file in chosen], chosen, labels, chosen, str(folder), options)

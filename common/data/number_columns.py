@@ -88,7 +88,7 @@ def _refuse_numbers(where: str, count: int, row: int, what: str) -> None:
 
 def _refuse_type(where: str, column: Any, rows: NDArray[np.int64]) -> None:
     values = column.to_pylist()
-    first = next((i for i, value in enumerate(values) if value is not None and not _is_number(value)), None)
+    first = next((i for i, value in enumerate(values) if value is not None and not is_number(value)), None)
     if first is None:
         first = next(i for i, value in enumerate(values) if value is not None)
     kind = "text" if isinstance(values[first], str) else f"{column.type}"
@@ -99,7 +99,8 @@ def _refuse_type(where: str, column: Any, rows: NDArray[np.int64]) -> None:
     )
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Whether the text of ``value`` reads as a number."""
     try:
         float(str(value))
     except ValueError:

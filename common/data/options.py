@@ -3,6 +3,9 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from common.errors import InputError
 
 
@@ -28,6 +31,13 @@ class ReadOptions:
                 raise InputError(f"{name} is {value} but must be at least 1; leave it out to keep the data as it is.")
         if self.rows_seed < 0:
             raise InputError(f"the seed {self.rows_seed} is negative; seeds are whole numbers from 0 up.")
+
+    def choose_rows(self, n: int) -> NDArray[np.int64]:
+        """Sorted row numbers int64: all n, or ``rows`` of them drawn without replacement."""
+        if self.rows is None or self.rows >= n:
+            return np.arange(n, dtype=np.int64)
+        chosen = np.random.default_rng(self.rows_seed).permutation(n)[: self.rows]
+        return np.sort(chosen).astype(np.int64)
 
     def for_columns(self, names: Collection[str]) -> "ReadOptions":
         """The same for a table with columns of these ``names``: without a label column that it may lack."""

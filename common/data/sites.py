@@ -1,6 +1,7 @@
 """The sites of a simulation as folders, as if each institution had prepared its own."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ def site_dataset(dataset: Dataset, split: Split, site: int) -> Dataset:
         dataset.labels[row] if shown else None
         for row, shown in zip(rows.tolist(), split.labelled[rows].tolist(), strict=True)
     )
-    return dataset.take(rows).with_labels(visible)
+    return replace(dataset.take(rows), labels=visible)
 
 
 def materialise_sites(dataset: Dataset, split: Split, root: Path, sites: Iterable[int] | None = None) -> None:

@@ -48,8 +48,7 @@ def split_federation(
     _check(dataset, clients, alpha, seed, labelled_fraction)
     seen = choose_seen(dataset.classes, seen_classes, dataset.source)
     classes = seen + tuple(name for name in dataset.classes if name not in seen)
-    codes = {name: code for code, name in enumerate(classes)}
-    truth = np.array([-1 if name is None else codes[name] for name in dataset.labels], dtype=np.int64)
+    truth = dataset.codes(classes)
     dealing, labelling, spreading = (np.random.default_rng([seed, purpose]) for purpose in range(3))
 
     shuffled = dealing.permutation(np.flatnonzero(truth >= 0))
@@ -71,7 +70,7 @@ def split_federation(
 def pool_sites(split: Split, sites: int) -> Split:
     """The same split with the first ``sites`` sites merged into one; the others stay as they are."""
     together = np.sort(np.concatenate(split.sites[:sites]))
-    return Split((together, *split.sites[sites:]), split.labelled, split.seen, split.classes)
+    return replace(split, sites=(together, *split.sites[sites:]))
 
 
 def without_labels(split: Split, sites: Iterable[int]) -> Split:

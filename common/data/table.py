@@ -13,7 +13,6 @@ from common.data.kind_registry import kind_of_table, sample_kinds
 from common.data.kinds.vectors import from_number_columns
 from common.data.labels import class_label_names, label_names
 from common.data.options import ReadOptions
-from common.data.subset import choose_rows
 from common.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def dataset_from_table(table: "pa.Table", options: ReadOptions, *, source: str, 
     needed = needed_columns(table.column_names, types, options, source)
     if table.num_rows == 0:
         raise InputError(f"{source} holds no rows; give it at least one sample.")
-    rows = choose_rows(table.num_rows, options)
+    rows = options.choose_rows(table.num_rows)
     if len(rows) < table.num_rows:
         table = table.take(rows)
     columns = table.select([name for name in needed if name not in (options.label_column, "id")])

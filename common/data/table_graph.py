@@ -56,10 +56,8 @@ def cut_table(
 
 def table_nodes(dataset: Dataset, names: tuple[str, ...]) -> Graph:
     """The rows of a table as a graph without edges."""
-    place = {name: i for i, name in enumerate(names)}
-    labels = np.array([-1 if name is None else place[name] for name in dataset.labels], dtype=np.int64)
-    x = dataset.x.astype(np.float32)
-    return Graph(x, np.zeros((2, 0), dtype=np.int64), labels, names, dataset.ids, dataset.source, {})
+    x, edges = dataset.x.astype(np.float32), np.zeros((2, 0), dtype=np.int64)
+    return Graph(x, edges, dataset.codes(names), names, dataset.ids, dataset.source, {})
 
 
 def with_table_edges(parts: tuple[ClientGraph, ...], k: int) -> tuple[ClientGraph, ...]:

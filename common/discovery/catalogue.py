@@ -43,6 +43,11 @@ class Catalogue:
         return arrays if self.linear is None else {**arrays, "linear": self.linear}
 
     @staticmethod
+    def numbered(rows: NDArray[np.float32], names: NDArray[np.int64], counts: NDArray[np.int64]) -> "Catalogue":
+        """A catalogue whose novel categories are numbered for the first time, by size."""
+        return Catalogue(rows, names, number_by_size(names, counts), counts)
+
+    @staticmethod
     def from_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> "Catalogue":
         """The inverse of ``arrays``; other names are ignored."""
         return Catalogue(
@@ -66,6 +71,5 @@ def number_by_size(names: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArr
     """Numbers 1, 2, ... for the novel entries, largest first; 0 for seen ones."""
     numbers = np.zeros(len(names), dtype=np.int64)
     novel = np.flatnonzero(names < 0)
-    order = novel[np.argsort(-counts[novel], kind="stable")]
-    numbers[order] = np.arange(1, len(order) + 1)
+    numbers[novel[np.argsort(-counts[novel], kind="stable")]] = np.arange(1, len(novel) + 1)
     return numbers

@@ -42,7 +42,7 @@ def blend_prior(log_prior_K: Tensor, home_share: float) -> Tensor:
     return (home_share * log_prior_K.exp() + (1 - home_share) / len(log_prior_K)).log()
 
 
-def adapt_prior(logits_NK: Tensor, steps: int = ADAPT_STEPS) -> Tensor:
+def adapt_prior(logits_NK: Tensor) -> Tensor:
     """Log prior of a place that is only known by its unlabelled samples, by expectation-maximisation; ``[K]``.
 
     Saerens, Latinne, Decaestecker (2002): alternate posteriors under the present prior and their mean, starting
@@ -50,6 +50,6 @@ def adapt_prior(logits_NK: Tensor, steps: int = ADAPT_STEPS) -> Tensor:
     """
     k = logits_NK.shape[1]
     log_prior_K = torch.full((k,), 1.0 / k, device=logits_NK.device).log()
-    for _ in range(steps):
+    for _ in range(ADAPT_STEPS):
         log_prior_K = log_prior_of(torch.softmax(logits_NK + log_prior_K, dim=1).sum(dim=0))
     return log_prior_K

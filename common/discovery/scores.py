@@ -1,7 +1,7 @@
 """Clustering accuracy over All / Old / New samples (docs/evaluation.md#discovery-scores)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +11,12 @@ Counts = NDArray[np.int64]
 """``[predicted, true]``: how many samples of a true class got a predicted category."""
 
 
-@dataclass(frozen=True)
-class Scores:
+class Scores(NamedTuple):
     """Fractions in [0, 1]; None where there is no such sample."""
 
     all: float | None
     old: float | None
     new: float | None
-
-    def as_dict(self) -> dict[str, float | None]:
-        """``{"all": .., "old": .., "new": ..}``."""
-        return {"all": self.all, "old": self.old, "new": self.new}
 
 
 def count_matrix(predicted: NDArray[np.int64], true: NDArray[np.int64], shape: tuple[int, int]) -> Counts:
@@ -58,19 +53,16 @@ def score(counts: Counts, old: Sequence[bool]) -> Scores:
     return Scores(share(np.ones_like(seen)), share(seen), share(~seen))
 
 
+def weighted_mean(pairs: Iterable[tuple[float | None, float]]) -> float | None:
+    """Mean of the values that are there, each given with its weight; None where nothing weighs anything."""
+    known = [(value, weight) for value, weight in pairs if value is not None and weight > 0]
+    total = sum(weight for _, weight in known)
+    return sum(value * weight for value, weight in known) / total if total else None
+
+
 def mean_scores(parts: Sequence[tuple[Scores, int]]) -> Scores:
     """Average over clients, weighted by their samples; a client without Old (New) samples has no say there.
 
     To count its missing score as zero would mark it down for what it does not hold.
     """
-
-    def average(values: list[tuple[float | None, int]]) -> float | None:
-        known = [(value, weight) for value, weight in values if value is not None and weight > 0]
-        total = sum(weight for _, weight in known)
-        return sum(value * weight for value, weight in known) / total if total else None
-
-    return Scores(
-        average([(part.all, n) for part, n in parts]),
-        average([(part.old, n) for part, n in parts]),
-        average([(part.new, n) for part, n in parts]),
-    )
+    return Scores(*(weighted_mean((part[i], n) for part, n in parts) for i in range(3)))

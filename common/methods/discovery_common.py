@@ -5,7 +5,7 @@ from common.methods.option_groups import TrainingOptions
 from common.methods.plan import RoundPlan, plan_training
 from common.place import Place, Simulation
 from common.settings import AnyConfig
-from common.wire.contract import ArraySpec, Record, ScalarSpec
+from common.wire.contract import ArraySpec, Record, ScalarSpec, specs_of
 from common.wire.records import COUNT, LOSS, MOST, SECONDS, TRUTH, UNIT, WEIGHTS
 
 CATALOGUE = "catalogue"
@@ -48,12 +48,7 @@ def weights_record(config: AnyConfig, head_rows: int) -> Record:
     """The declaration of every travelling tensor: names, shapes and dtypes fixed by the configuration."""
     from common.models import build_network, travelling
 
-    network = build_network(config, head_rows)
-    arrays = {
-        name: ArraySpec(str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
-        for name, tensor in travelling(network).items()
-    }
-    return Record(WEIGHTS, arrays, required=True)
+    return Record(WEIGHTS, specs_of(travelling(build_network(config, head_rows))), required=True)
 
 
 def catalogue_record(config: AnyConfig, switch: str = "") -> Record:

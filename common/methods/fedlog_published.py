@@ -11,7 +11,7 @@ from common.methods.graph_common import GRAPH_METRICS, TABLE, GraphOptions, feat
 from common.methods.plan import RoundPlan, cosine
 from common.place import Place
 from common.settings import RunConfig
-from common.wire.contract import ArraySpec, Contract, Record
+from common.wire.contract import ArraySpec, Contract, Record, specs_of
 from common.wire.records import COUNT, MOST, WEIGHTS
 
 if TYPE_CHECKING:
@@ -75,38 +75,31 @@ def contract(config: RunConfig[PublishedOptions], place: Place) -> Contract:
     if config.kind == TABLE:
         raise InputError("fedlog-published works on graphs; use --method fedlog for tables.")
     options, width, classes = config.options, features(config), len(config.seen_classes)
-    weights = {
-        name: ArraySpec("float32", tuple(tensor.shape)) for name, tensor in build_network(config).state_dict().items()
-    }
     records = [
         *score_records(config, place, PREDICTORS),
         Record(CLASS_COUNTS, {"counts": ArraySpec("int64", (classes,), low=0, high=MOST)}, consent=True),
-        Record(WEIGHTS, weights),
+        Record(WEIGHTS, specs_of(build_network(config).state_dict())),
     ]
     if options.synthetic_weight:
         nodes = ArraySpec("float32", (classes, options.slots_per_class, width))
         records.append(Record(SYNTHETIC, {"x": nodes}, consent=True))
     if uses_prompts(config):
-        records.append(Record(GENERATOR, generator_specs(width), consent=True))
+        from common.models.neighbour_generator import NeighbourGenerator
+
+        records.append(Record(GENERATOR, specs_of(NeighbourGenerator(width).half().state_dict()), consent=True))
     return Contract(tuple(records), {**GRAPH_METRICS, "generators": COUNT})
 
 
-def generator_specs(width: int) -> dict[str, ArraySpec]:
-    """The declaration of a neighbour generator's tensors."""
-    from common.models.neighbour_generator import NeighbourGenerator
-
-    return {
-        name: ArraySpec("float16", tuple(tensor.shape))
-        for name, tensor in NeighbourGenerator(width).state_dict().items()
-    }
-
-
 def build_network(config: RunConfig[PublishedOptions]) -> "PrototypeSage":
-    """The run's network as every site starts with it."""
-    from common.models.prototype_sage import build_prototype_sage
+    """The run's network as every site starts with it, by the run's seed; leaves the random state alone."""
+    import torch
+
+    from common.models.prototype_sage import PrototypeSage
 
     options = config.options
-    return build_prototype_sage(features(config), config.seed, options.dropout, options.tail_branch, options.metric)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return PrototypeSage(features(config), options.dropout, options.tail_branch, options.metric)
 
 
 SPECS = (

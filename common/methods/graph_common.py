@@ -1,7 +1,7 @@
 """What both sides must agree on for all graph methods: shared options, the plan of a round, and the scores' record."""
 
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import Field
 
@@ -10,8 +10,11 @@ from common.methods.method_spec import MethodSpec
 from common.methods.plan import RoundPlan
 from common.place import Place, Simulation
 from common.settings import SIMULATION, AnyConfig, Options, RunConfig
-from common.wire.contract import ArraySpec, Contract, Record, ScalarSpec
+from common.wire.contract import ArraySpec, Contract, Record, ScalarSpec, specs_of
 from common.wire.records import COUNT, LOSS, MOST, SECONDS, TRUTH, UNIT, WEIGHTS
+
+if TYPE_CHECKING:
+    from common.models.graph_sage import GraphSage
 
 TABLE = VECTORS.name
 """The kind of a run on tables: rows become a graph at the site, columns are standardised over the federation."""
@@ -105,13 +108,16 @@ def score_records(config: AnyConfig, place: Place, predictors: tuple[str, ...]) 
     return (Record(TRUTH, arrays, at_delivery=True, benchmark=True),)
 
 
-def graph_weights_record(config: AnyConfig, *, cosine: bool = False) -> Record:
-    """The declaration of the GraphSAGE's tensors."""
+def build_sage(config: RunConfig[G], *, cosine: bool = False) -> "GraphSage":
+    """The run's GraphSAGE as every site starts with it."""
     from common.models.graph_sage import build_graph_sage
 
-    network = build_graph_sage(features(config), len(config.seen_classes), config.seed, 0.0, cosine)
-    arrays = {name: ArraySpec("float32", tuple(tensor.shape)) for name, tensor in network.state_dict().items()}
-    return Record(WEIGHTS, arrays, required=True)
+    return build_graph_sage(features(config), len(config.seen_classes), config.seed, config.options.dropout, cosine)
+
+
+def graph_weights_record(config: RunConfig[G], *, cosine: bool = False) -> Record:
+    """The declaration of the GraphSAGE's tensors."""
+    return Record(WEIGHTS, specs_of(build_sage(config, cosine=cosine).state_dict()), required=True)
 
 
 def features(config: AnyConfig) -> int:

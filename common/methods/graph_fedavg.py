@@ -5,7 +5,7 @@ from pydantic import Field
 from common.methods.graph_common import GRAPH_METRICS, graph_method, graph_weights_record, score_records
 from common.methods.graph_local import BaselineOptions
 from common.place import Place
-from common.settings import AnyConfig
+from common.settings import RunConfig
 from common.wire.contract import Contract
 
 AVERAGED = ("averaged", "before-averaging")
@@ -18,7 +18,7 @@ class FedProxOptions(BaselineOptions):
     proximal: float = Field(0.01, ge=0, description="weight of the squared distance to the global model")
 
 
-def contract(config: AnyConfig, place: Place) -> Contract:
+def contract(config: RunConfig[BaselineOptions], place: Place) -> Contract:
     """Weights and listed scalars."""
     return Contract((graph_weights_record(config), *score_records(config, place, AVERAGED)), GRAPH_METRICS)
 

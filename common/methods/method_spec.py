@@ -10,11 +10,6 @@ from common.settings import O, RunConfig
 from common.wire.contract import Contract
 
 
-def as_configured(config: RunConfig[O]) -> int:
-    """As many rounds as the configuration says."""
-    return config.rounds
-
-
 @dataclass(frozen=True)
 class MethodSpec(Generic[O]):
     """One method. Its code is found at each side in the room of the same name (``common.methods.registry``)."""
@@ -30,7 +25,7 @@ class MethodSpec(Generic[O]):
     Raises:
         InputError: settings with which the method cannot run.
     """
-    rounds: Callable[[RunConfig[O]], int] = as_configured
+    rounds: Callable[[RunConfig[O]], int] = lambda config: config.rounds
     pooled: bool = False
     """Whether the method is no federation: a simulation then merges all sites into one."""
     defaults: Mapping[str, object] = field(default_factory=dict)

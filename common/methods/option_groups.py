@@ -47,12 +47,12 @@ class DiscoveryOptions(Options):
     """Client-local category discovery (CLCD, docs/method.md#discovery)."""
 
     knn: int = Field(10, ge=1, le=1000, description="k of the similarity graph")
-    refine_graph: bool = Field(True, description="labels mend the graph: same class weight 1, different no edge")
+    refine_graph: bool = Field(True, description="labels refine the graph: same class weight 1, different no edge")
     reliable_quantile: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="P: predicted seen classes above this quantile of confidence mend the graph too (paper: 0.5)",
+        description="P: predicted seen classes above this quantile of confidence refine the graph too (paper: 0.5)",
     )
     centre: Literal["federation", "site"] = Field(
         "federation", description="mean that features are centred on before cosine"

@@ -62,18 +62,9 @@ class Network(nn.Module):
         """
         device = self.feature_mean.device
         if isinstance(self.backbone, Backbone):
-            parts = torch.split(x, self.evaluation_batch)
+            parts = torch.split(x, self.backbone.evaluation_batch)
             return self.backbone.initial_features(self.prepare(part.to(device)) for part in parts)
         return self.prepare(x.to(device)).flatten(1)
-
-    def pretrained_parameters(self) -> list[nn.Parameter]:
-        """The trainable tensors that come from a pretrained backbone."""
-        return self.backbone.pretrained_parameters()
-
-    @property
-    def evaluation_batch(self) -> int:
-        """How many samples go through at once where nothing is learnt."""
-        return self.backbone.evaluation_batch
 
     def features(self, prepared: Tensor) -> Tensor:
         """``[n, ...]`` prepared samples -> ``[n, d]`` unit features."""
@@ -95,7 +86,6 @@ def all_features(network: Network, x: Tensor, batch: int | None = None) -> Tenso
     """Unit features ``[n, d]`` of raw samples, in evaluation mode and in batches, on the network's device."""
     network.eval()
     device = network.feature_mean.device
-    parts = [
-        network.features(network.prepare(part.to(device))) for part in torch.split(x, batch or network.evaluation_batch)
-    ]
+    batches = torch.split(x, batch or network.backbone.evaluation_batch)
+    parts = [network.features(network.prepare(part.to(device))) for part in batches]
     return torch.cat(parts) if parts else torch.zeros(0, network.width, device=device)

@@ -205,12 +205,9 @@ def _probe(network: nn.Module, preprocessing: Preprocessing, native: tuple[int, 
 
 
 def _outermost_list(network: nn.Module) -> str | None:
-    lists = [(name.count("."), -len(part), name) for name, part in network.named_modules() if _is_list(part)]
+    named = network.named_modules()
+    lists = [(name.count("."), -len(m), name) for name, m in named if isinstance(m, nn.ModuleList) and len(m)]
     return min(lists)[2] if lists else None
-
-
-def _is_list(module: nn.Module) -> bool:
-    return isinstance(module, nn.ModuleList) and len(module) > 0
 
 
 def _fingerprint(files: list[Path], preprocessing: Preprocessing, shown: str) -> str:

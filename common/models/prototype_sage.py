@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from common.models.graph_sage import EMBEDDING, SageEmbedder
 from common.models.metric_branch import Embedded, MetricBranch
@@ -60,19 +59,7 @@ def head_share(degrees_N: Tensor) -> Tensor:
     return torch.sigmoid(degrees_N - (THRESHOLD + 1))
 
 
-def build_prototype_sage(features: int, seed: int, dropout: float, tail: bool, metric: bool) -> PrototypeSage:
-    """A freshly initialised network, by the run's seed; leaves the random state alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return PrototypeSage(features, dropout, tail, metric)
-
-
 def scaled(x_CSF: Tensor, gamma_C: Tensor) -> Tensor:
     """Feature scaling (docs/fedlog.md#scaling): x + gamma_c (mean(x) - x), the mean over all synthetic nodes."""
     mean_F = x_CSF.mean(dim=(0, 1))
     return x_CSF + gamma_C[:, None, None] * (mean_F - x_CSF)
-
-
-def nll(log_probs_NC: Tensor, labels_N: Tensor) -> Tensor:
-    """Mean negative log-likelihood of the labels."""
-    return F.nll_loss(log_probs_NC, labels_N)

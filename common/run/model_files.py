@@ -86,17 +86,13 @@ def load_model(folder: Path) -> Model:
     try:
         config = make_config(told["config"])
         arrays = load_file(folder / WEIGHTS)
-        parts = {
-            name.removeprefix(CATALOGUE_PREFIX): array
-            for name, array in arrays.items()
-            if name.startswith(CATALOGUE_PREFIX)
-        }
+        held = [name for name in arrays if name.startswith(CATALOGUE_PREFIX)]
+        parts = {name.removeprefix(CATALOGUE_PREFIX): arrays.pop(name) for name in held}
         catalogue = Catalogue.from_arrays(parts) if parts else None
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{folder} is damaged ({error}); copy the model folder again.") from None
     prior = arrays.pop(PRIOR, None)
-    weights = {name: array for name, array in arrays.items() if not name.startswith(CATALOGUE_PREFIX)}
-    return Model(config, weights, catalogue, prior)
+    return Model(config, arrays, catalogue, prior)
 
 
 def _describe(model: Model) -> dict[str, Any]:
@@ -119,14 +115,8 @@ def _describe(model: Model) -> dict[str, Any]:
         "kind": config.kind,
         "sample_shape": list(config.sample_shape),
         "seen_classes": list(config.seen_classes),
-        **_backbone(config),
+        # The weights hold what was trained, not the pretrained backbone that they belong on top of.
+        **({"backbone": {"model": config.model, "hash": config.backbone_hash}} if config.backbone_hash else {}),
         "categories": categories,
         "config": config.flat(),
     }
-
-
-def _backbone(config: AnyConfig) -> dict[str, Any]:
-    """The pretrained backbone that the weights belong on top of; they hold what was trained, not the backbone."""
-    if not config.backbone_hash:
-        return {}
-    return {"backbone": {"model": config.model, "hash": config.backbone_hash}}

@@ -8,10 +8,13 @@ import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, MetricRecord, RecordDict
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 METRICS = "metrics"
 """Name of the one metric record of a reply."""
@@ -29,6 +32,14 @@ class ArraySpec:
     most: int = 4096
     low: float = -math.inf
     high: float = math.inf
+
+
+def specs_of(tensors: Mapping[str, "Tensor"]) -> dict[str, ArraySpec]:
+    """The declaration of a network's tensors: each as it is by name, dtype and shape."""
+    return {
+        name: ArraySpec(str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
+        for name, tensor in tensors.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -153,7 +164,8 @@ def _content_violations(where: str, array: Array, spec: ArraySpec) -> list[str]:
     """
     shape = tuple(array.shape)
     start = _npy_header(spec.dtype, shape)
-    if not array.data.startswith(start) or len(array.data) != len(start) + _bytes(spec.dtype, shape):
+    size = len(start) + np.dtype(spec.dtype).itemsize * math.prod(shape)
+    if not array.data.startswith(start) or len(array.data) != size:
         return [f"{where} does not hold the bytes of a {spec.dtype} array of shape {shape}"]
     value = np.frombuffer(array.data, dtype=spec.dtype, offset=len(start))
     unsound = int((~np.isfinite(value)).sum())
@@ -169,10 +181,6 @@ def _npy_header(dtype: str, shape: tuple[int, ...]) -> bytes:
     described = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(buffer, described)
     return buffer.getvalue()
-
-
-def _bytes(dtype: str, shape: tuple[int, ...]) -> int:
-    return np.dtype(dtype).itemsize * math.prod(shape)
 
 
 def _metric_violations(record: MetricRecord, specs: Mapping[str, ScalarSpec]) -> list[str]:

@@ -36,3 +36,17 @@ def scalar(metrics: Metrics, name: str) -> float:
     value = metrics.get(name, 0)
     assert not isinstance(value, list)
     return value
+
+
+def flattened(records: Records) -> dict[str, NDArray[Any]]:
+    """All arrays under ``record/name``, as files hold them."""
+    return {f"{record}/{name}": array for record, arrays in records.items() for name, array in arrays.items()}
+
+
+def nested(arrays: Arrays) -> dict[str, dict[str, NDArray[Any]]]:
+    """The inverse of ``flattened``: arrays by what stands before the first slash, then by the rest."""
+    records: dict[str, dict[str, NDArray[Any]]] = {}
+    for key, array in arrays.items():
+        record, _, name = key.partition("/")
+        records.setdefault(record, {})[name] = array
+    return records

@@ -1,8 +1,10 @@
 """Suite ``ablations``: FedLPA with one setting changed at a time, against its defaults."""
 
-from fedlpa.benchmark.cells import Cell, Label, Result, Settings
+from itertools import product
+
+from fedlpa.benchmark.cells import Cell, Labels, Result, Settings, assignments
 from fedlpa.benchmark.request import QUICK_CLIENTS, Request, cell_settings, choose_data, choose_seeds, choose_variants
-from fedlpa.benchmark.score_rows import SCORES, Column, Row, add_gains, measures_of, percent
+from fedlpa.benchmark.score_rows import SCORES, Measures, Row, add_gains, by_data, measures_of, percent
 from fedlpa.benchmark.suite import Section, Suite
 
 DEFAULT = "default"
@@ -34,26 +36,19 @@ PLACES: dict[str, Settings] = {"alpha-0.05-10-sites": {"alpha": 0.05, "clients":
 def suite(request: Request) -> Suite:
     """The cells that were asked for; the default always, since everything is compared with it."""
     data, skipped = choose_data(request, ("digits",))
-    seeds = choose_seeds(request)
     clients = QUICK_CLIENTS if request.quick else 5
-    variants = choose_variants(request, VARIANTS)
+    variants = dict.fromkeys([DEFAULT, *choose_variants(request, VARIANTS)])
     cells = []
-    for each in data:
-        for variant in dict.fromkeys([DEFAULT, *variants]):
-            for seed in seeds:
-                place = {"clients": clients, "alpha": 0.2, "seed": seed, **PLACES.get(variant, {})}
-                labels: dict[str, Label] = {
-                    "data": each.name,
-                    "variant": variant,
-                    "settings": _shown(variant),
-                    "seed": seed,
-                }
-                settings = cell_settings(request, each, VARIANTS[variant], place)
-                cells.append(Cell(f"{each.name}-{variant}-s{seed}", settings, labels, each.cost))
+    for each, variant, seed in product(data, variants, choose_seeds(request)):
+        place = {"clients": clients, "alpha": 0.2, "seed": seed, **PLACES.get(variant, {})}
+        shown = " ".join(assignments({**VARIANTS[variant], **PLACES.get(variant, {})}))
+        labels: Labels = {"data": each.name, "variant": variant, "settings": shown, "seed": seed}
+        settings = cell_settings(request, each, VARIANTS[variant], place)
+        cells.append(Cell(f"{each.name}-{variant}-s{seed}", settings, labels, each.cost))
     return Suite("ablations", cells, measures, sections, ("data",), "variant", skipped)
 
 
-def measures(result: Result) -> dict[str, float | None]:
+def measures(result: Result) -> Measures:
     """The run's metrics."""
     assert result.metrics is not None
     return measures_of(result.metrics)
@@ -61,21 +56,11 @@ def measures(result: Result) -> dict[str, float | None]:
 
 def sections(rows: list[Row]) -> list[Section]:
     """A table for each data set, with the difference to the default in points."""
+    gains = (percent("global_all_gain", "Δ global All"), percent("local_all_gain", "Δ local All"))
     tables = []
-    for data in dict.fromkeys(row.labels["data"] for row in rows):
-        here = [row for row in rows if row.labels["data"] == data]
+    for data, here in by_data(rows).items():
         base = next(row for row in here if row.labels["variant"] == DEFAULT)
         for row in here:
             add_gains(row, base, ("global_all", "local_all"))
-        gains: tuple[Column, ...] = (
-            percent("global_all_gain", "Δ global All"),
-            percent("local_all_gain", "Δ local All"),
-        )
-        tables.append(Section(str(data), here, ("variant", "settings"), (*gains, *SCORES)))
+        tables.append(Section(data, here, ("variant", "settings"), (*gains, *SCORES)))
     return tables
-
-
-def _shown(variant: str) -> str:
-    return " ".join(
-        f"{key}={str(value).lower()}" for key, value in {**VARIANTS[variant], **PLACES.get(variant, {})}.items()
-    )

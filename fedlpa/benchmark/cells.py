@@ -4,11 +4,10 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from common.config import make_config
 from common.errors import InputError
@@ -51,45 +50,28 @@ class Result:
     error: str = ""
 
 
-class View(Protocol):
-    """What follows how it goes on."""
-
-    def on_start(self, cell: Cell) -> None:
-        """A cell is being run."""
-        ...
-
-    def on_result(self, result: Result, seconds: float) -> None:
-        """A cell has an end."""
-        ...
+def simulate_command(cell: Cell, folder: Path, overwrite: bool) -> list[str]:
+    """``fedlpa simulate`` with the cell's settings."""
+    given = [part for assignment in assignments(cell.settings) for part in ("--set", assignment)]
+    command = [sys.executable, "-P", "-m", "fedlpa", "simulate", *given, "--out", str(folder)]
+    return [*command, "--overwrite"] if overwrite else command
 
 
-def run_cells(cells: Sequence[Cell], root: Path, view: View, command: Command | None = None) -> list[Result]:
-    """Run what is not finished yet, one cell after the other, each into ``root/<name>``.
+def assignments(settings: Settings) -> list[str]:
+    """Settings as ``--set`` takes them: ``["knn=15", "gate=false", "classes=a,b"]``."""
+    return [f"{key}={_text(value)}" for key, value in settings.items()]
+
+
+def run_cell(cell: Cell, root: Path, command: Command = simulate_command) -> Result:
+    """Run a cell into ``root/<name>`` if it is not finished yet.
 
     A finished cell with the same settings is kept, an interrupted one goes on, one with other settings is run
-    again. A cell that fails is reported, with its output in ``root/<name>.log``, and the rest goes on.
+    again. One that fails is reported, with its output in ``root/<name>.log``.
 
     Args:
         command: the command line for a cell, its folder, and whether what is there is to be replaced.
     """
-    results = []
-    for cell in cells:
-        started = time.monotonic()
-        view.on_start(cell)
-        result = _run(cell, root / cell.name, command or simulate_command)
-        view.on_result(result, time.monotonic() - started)
-        results.append(result)
-    return results
-
-
-def simulate_command(cell: Cell, folder: Path, overwrite: bool) -> list[str]:
-    """``fedlpa simulate`` with the cell's settings."""
-    assignments = [part for key, value in cell.settings.items() for part in ("--set", f"{key}={_text(value)}")]
-    command = [sys.executable, "-P", "-m", "fedlpa", "simulate", *assignments, "--out", str(folder)]
-    return [*command, "--overwrite"] if overwrite else command
-
-
-def _run(cell: Cell, folder: Path, command: Command) -> Result:
+    folder = root / cell.name
     same, finished = _same_settings(cell, folder), folder / "metrics.json"
     if same and (metrics := _metrics(finished)) is not None:
         return Result(cell, "kept", folder, metrics)

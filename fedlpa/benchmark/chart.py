@@ -26,10 +26,8 @@ def write_chart(rows: Sequence[Row], groups: Sequence[str], bars: str, path: Pat
         figure = Figure(figsize=(max(6.0, 0.9 + len(places) * (0.6 + 0.24 * len(names))), 4.2), layout="constrained")
         axes = figure.add_subplot()
         for i, name in enumerate(names):
-            first = True
-            for row in scored:
-                if str(row.labels[bars]) != name:
-                    continue
+            own = [row for row in scored if str(row.labels[bars]) == name]
+            for row in own:
                 measure = "global_all" if "global_all" in row.mean else "local_all"
                 place = places.index(tuple(row.labels.get(key) for key in groups))
                 axes.bar(
@@ -41,9 +39,8 @@ def write_chart(rows: Sequence[Row], groups: Sequence[str], bars: str, path: Pat
                     hatch="//" if measure == "local_all" else None,
                     edgecolor="white",
                     error_kw={"elinewidth": 0.8},
-                    label=(name + (" (local)" if measure == "local_all" else "")) if first else None,
+                    label=(name + (" (local)" if measure == "local_all" else "")) if row is own[0] else None,
                 )
-                first = False
         axes.set_xticks(range(len(places)), [", ".join(map(_text, place)) for place in places], rotation=20, ha="right")
         axes.set_ylabel("All, per cent")
         axes.set_ylim(0, 100)

@@ -1,6 +1,8 @@
 """Suite ``gcd``: every discovery method on every data set, skew and number of clients (docs/evaluation.md)."""
 
-from fedlpa.benchmark.cells import Cell, Label, Result, Settings
+from itertools import product
+
+from fedlpa.benchmark.cells import Cell, Labels, Result, Settings
 from fedlpa.benchmark.health_signs import health_section, signs_of
 from fedlpa.benchmark.request import (
     QUICK_CLIENTS,
@@ -11,7 +13,7 @@ from fedlpa.benchmark.request import (
     choose_seeds,
     choose_variants,
 )
-from fedlpa.benchmark.score_rows import SCORES, Column, Row, measures_of, percent
+from fedlpa.benchmark.score_rows import SCORES, Measures, Row, by_data, measures_of, percent
 from fedlpa.benchmark.suite import Section, Suite
 from fedlpa.benchmark.transfer import judged_elsewhere, newcomer
 
@@ -47,26 +49,19 @@ def suite(request: Request) -> Suite:
     client_counts = request.clients or ((QUICK_CLIENTS,) if request.quick else CLIENTS)
     cells = [
         cell
-        for each in data
-        for alpha in alphas
-        for clients in client_counts
-        for variant in variants
-        for seed in seeds
-        for cell in _cells(
-            request, each, alpha, clients, variant, seed, newcomers=clients in (QUICK_CLIENTS, CLIENTS[0])
-        )
+        for each, alpha, clients, variant, seed in product(data, alphas, client_counts, variants, seeds)
+        for cell in _cells(request, each, alpha, clients, variant, seed)
     ]
     return Suite("gcd", cells, measures, sections, ("data", "alpha", "clients"), "method", skipped, health_section)
 
 
-def _cells(
-    request: Request, data: BenchmarkData, alpha: float, clients: int, variant: str, seed: int, newcomers: bool
-) -> list[Cell]:
-    """The run, and for FedLPA a second one with one more institution that takes no part."""
-    labels: dict[str, Label] = {"data": data.name, "alpha": alpha, "clients": clients, "method": variant, "seed": seed}
+def _cells(request: Request, data: BenchmarkData, alpha: float, clients: int, variant: str, seed: int) -> list[Cell]:
+    """The run, and for FedLPA at few sites a second one with one more institution that takes no part."""
+    labels: Labels = {"data": data.name, "alpha": alpha, "clients": clients, "method": variant, "seed": seed}
     cost = data.cost * COSTS.get(variant, 1.0)
+    newcomers = variant == "fedlpa" and clients in (QUICK_CLIENTS, CLIENTS[0])
     cells = []
-    for extra in (0, 1) if variant == "fedlpa" and newcomers else (0,):
+    for extra in (0, 1) if newcomers else (0,):
         place = {"clients": clients + extra, "alpha": alpha, "seed": seed, "held-out-sites": extra}
         count = f"{clients}+1" if extra else str(clients)
         name = f"{data.name}-a{alpha:g}-c{count}-{variant}-s{seed}"
@@ -74,7 +69,7 @@ def _cells(
     return cells
 
 
-def measures(result: Result) -> dict[str, float | None]:
+def measures(result: Result) -> Measures:
     """Of a run its metrics and what the model is worth elsewhere; of one with a newcomer only the newcomer's score."""
     assert result.metrics is not None
     if result.cell.settings["held-out-sites"]:
@@ -84,19 +79,15 @@ def measures(result: Result) -> dict[str, float | None]:
 
 def sections(rows: list[Row]) -> list[Section]:
     """A table for each data set, then what the models are worth elsewhere."""
-    tables = []
-    for data in dict.fromkeys(row.labels["data"] for row in rows):
-        here = [row for row in rows if row.labels["data"] == data]
-        tables.append(Section(str(data), here, ("alpha", "clients", "method"), SCORES))
+    tables = [Section(data, here, ("alpha", "clients", "method"), SCORES) for data, here in by_data(rows).items()]
     elsewhere = [row for row in rows if "abroad" in row.mean or "newcomer_adapt" in row.mean]
     if elsewhere:
-        columns: tuple[Column, ...] = ABROAD
         tables.append(
             Section(
                 "Global All at home and elsewhere",
                 elsewhere,
                 ("data", "alpha", "clients", "method"),
-                columns,
+                ABROAD,
                 "home: the sites' own final predictions; concepts: the last discovery's clusters; abroad: other sites' "
                 "samples by the model without a prior; missing: those whose class has fewer than 5 samples at the "
                 "judging site; newcomer: one more institution that took no part. One match of categories to classes, "

@@ -1,11 +1,12 @@
 """Suite ``graph-ablations``: FedLoG's recipe and its published form with one part changed at a time."""
 
 from collections.abc import Mapping
+from itertools import product
 
-from fedlpa.benchmark.cells import Cell, Label, Settings
-from fedlpa.benchmark.graph_suite import choose_graphs, measures
+from fedlpa.benchmark.cells import Cell, Labels, Settings
+from fedlpa.benchmark.graph_suite import choose_graphs, graph_place, measures
 from fedlpa.benchmark.request import Request, cell_settings, choose_seeds, choose_variants
-from fedlpa.benchmark.score_rows import Column, Row, add_gains, percent
+from fedlpa.benchmark.score_rows import KB_UP, SECONDS, Row, add_gains, by_data, percent
 from fedlpa.benchmark.suite import Section, Suite
 
 RECIPE, PUBLISHED = "fedlog", "published"
@@ -44,17 +45,15 @@ COLUMNS = (("seen", "seen"), ("unseen_node", "unseen node"), ("missing_class", "
 
 def suite(request: Request) -> Suite:
     """The variants that were asked for, and the form that each is compared with."""
-    data, skipped = choose_graphs(request)
+    data = choose_graphs(request)
     asked = choose_variants(request, VARIANTS)
+    variants = dict.fromkeys([*map(_base, asked), *asked])
     cells = []
-    for each in data[:1] if request.data is None else data:
-        for variant in dict.fromkeys([*(_base(name) for name in asked), *asked]):
-            for seed in choose_seeds(request):
-                quick = {"rounds": 5} if request.quick else {}
-                settings = cell_settings(request, each, VARIANTS[variant], {"seed": seed, **quick})
-                labels: dict[str, Label] = {"data": each.name, "variant": variant, "scored": "", "seed": seed}
-                cells.append(Cell(f"{each.name}-{variant}-s{seed}", settings, labels))
-    return Suite("graph-ablations", cells, measures, sections, ("data",), "variant", skipped)
+    for each, variant, seed in product(data if request.data else data[:1], variants, choose_seeds(request)):
+        settings = cell_settings(request, each, VARIANTS[variant], graph_place(request, seed))
+        labels: Labels = {"data": each.name, "variant": variant, "scored": "", "seed": seed}
+        cells.append(Cell(f"{each.name}-{variant}-s{seed}", settings, labels))
+    return Suite("graph-ablations", cells, measures, sections, ("data",), "variant")
 
 
 def sections(rows: list[Row]) -> list[Section]:
@@ -62,13 +61,11 @@ def sections(rows: list[Row]) -> list[Section]:
     tables = []
     gains = tuple(percent(f"{measure}_gain", f"Δ {title}") for measure, title in COLUMNS)
     scores = tuple(percent(measure, title) for measure, title in COLUMNS)
-    sizes = (Column("up_bytes", "kB up", 1e-3, digits=0), Column("seconds", "seconds", digits=0))
-    for data in dict.fromkeys(row.labels["data"] for row in rows):
-        here = [row for row in rows if row.labels["data"] == data]
+    for data, here in by_data(rows).items():
         by_name = {str(row.labels["variant"]): row for row in here}
         for name, row in by_name.items():
             add_gains(row, by_name[_base(name)], (measure for measure, _ in COLUMNS))
-        tables.append(Section(str(data), here, ("variant",), (*gains, *scores, *sizes)))
+        tables.append(Section(data, here, ("variant",), (*gains, *scores, KB_UP, SECONDS)))
     return tables
 
 

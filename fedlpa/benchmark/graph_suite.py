@@ -1,20 +1,22 @@
 """Suite ``graphs``: FedLoG and its baselines on Cora, on the shared partition and on partitions nobody tuned on."""
 
+from itertools import product
 from pathlib import Path
 
-from common.errors import InputError, nearest
+from common.errors import InputError
 from common.files import read_object
 from common.run.metrics import Columns, GraphFinal
-from fedlpa.benchmark.cells import Cell, Label, Result, Settings
+from fedlpa.benchmark.cells import Cell, Labels, Result, Settings
 from fedlpa.benchmark.request import (
     BenchmarkData,
     Request,
     cell_settings,
+    check_names,
     choose_seeds,
     choose_variants,
     shared_folder,
 )
-from fedlpa.benchmark.score_rows import Column, Row, percent
+from fedlpa.benchmark.score_rows import KB_UP, SECONDS, Column, Measures, Row, by_data, percent
 from fedlpa.benchmark.suite import Section, Suite
 
 VARIANTS: dict[str, Settings] = {
@@ -34,11 +36,7 @@ PRIVACY: dict[str, Settings] = {
     "noise-0.2": {"method": "fedlog", "slot-noise": 0.2},
 }
 """What smaller trust costs; shown beneath the methods."""
-BEFORE = {
-    "fedlog-published": "before-averaging",
-    "graph-fedavg": "before-averaging",
-    "graph-fedprox": "before-averaging",
-}
+BEFORE = dict.fromkeys(("fedlog-published", "graph-fedavg", "graph-fedprox"), "before-averaging")
 """Methods that are scored a second time, with every site's model before averaging (the published protocol)."""
 COLUMNS: tuple[Column, ...] = (
     percent("seen", "seen"),
@@ -47,30 +45,25 @@ COLUMNS: tuple[Column, ...] = (
     percent("new_client", "new client"),
     Column("membership_auc", "membership AUC", digits=2),
     Column("nearest_ratio", "nearest ratio", digits=2),
-    Column("up_bytes", "kB up", 1e-3, digits=0),
-    Column("seconds", "seconds", digits=0),
+    KB_UP,
+    SECONDS,
 )
 
 
 def suite(request: Request) -> Suite:
     """Every method on every partition; ``cora-3`` is the shared one, the others are made, one for each seed."""
-    data, skipped = choose_graphs(request)
-    seeds, available = choose_seeds(request), {**VARIANTS, **PRIVACY}
+    available = {**VARIANTS, **PRIVACY}
     variants = choose_variants(request, available)
     cells = []
-    for each in data:
-        for variant in variants:
-            for seed in seeds:
-                quick = {"rounds": 5} if request.quick else {}
-                settings = cell_settings(request, each, available[variant], {"seed": seed, **quick})
-                scored = ["", BEFORE[variant]] if variant in BEFORE else [""]
-                for model in scored:
-                    labels: dict[str, Label] = {"data": each.name, "method": variant, "scored": model, "seed": seed}
-                    cells.append(Cell(f"{each.name}-{variant}-s{seed}", settings, labels, 0.05 if model else 1.0))
-    return Suite("graphs", cells, measures, sections, ("data",), "method", skipped)
+    for each, variant, seed in product(choose_graphs(request), variants, choose_seeds(request)):
+        settings = cell_settings(request, each, available[variant], graph_place(request, seed))
+        for model in ["", BEFORE[variant]] if variant in BEFORE else [""]:
+            labels: Labels = {"data": each.name, "method": variant, "scored": model, "seed": seed}
+            cells.append(Cell(f"{each.name}-{variant}-s{seed}", settings, labels, 0.05 if model else 1.0))
+    return Suite("graphs", cells, measures, sections, ("data",), "method")
 
 
-def measures(result: Result) -> dict[str, float | None]:
+def measures(result: Result) -> Measures:
     """The accuracies of the model that the cell's label ``scored`` names, else of the method's own choice."""
     assert result.metrics is not None
     model, final = str(result.cell.labels["scored"]), result.metrics.final
@@ -84,7 +77,7 @@ def measures(result: Result) -> dict[str, float | None]:
     }
 
 
-def _privacy(folder: Path) -> dict[str, float | None]:
+def _privacy(folder: Path) -> Measures:
     """What the sites measured on their slots, averaged; a simulation's sites belong to whoever runs it."""
     measured = [read_object(path) for path in sorted(folder.glob("sites/*/slot-privacy.json"))]
     result: dict[str, float | None] = {}
@@ -95,12 +88,8 @@ def _privacy(folder: Path) -> dict[str, float | None]:
 
 
 def sections(rows: list[Row]) -> list[Section]:
-    """A table for each partition, and one with the price of privacy."""
-    tables = []
-    for data in dict.fromkeys(row.labels["data"] for row in rows):
-        here = [row for row in rows if row.labels["data"] == data]
-        tables.append(Section(str(data), here, ("method", "scored"), COLUMNS, _note(str(data))))
-    return tables
+    """A table for each partition, the methods first and the price of privacy beneath them."""
+    return [Section(data, here, ("method", "scored"), COLUMNS, _note(data)) for data, here in by_data(rows).items()]
 
 
 def _note(data: str) -> str:
@@ -113,7 +102,12 @@ def _note(data: str) -> str:
     return f"Every seed is a partition of its own; nothing was tuned on these. {attack}"
 
 
-def choose_graphs(request: Request) -> tuple[list[BenchmarkData], list[str]]:
+def graph_place(request: Request, seed: int) -> Settings:
+    """What a cell on a graph sets besides its variant: a quick one ends after five rounds."""
+    return {"seed": seed, "rounds": 5} if request.quick else {"seed": seed}
+
+
+def choose_graphs(request: Request) -> list[BenchmarkData]:
     """The partitions to run on.
 
     Raises:
@@ -122,13 +116,10 @@ def choose_graphs(request: Request) -> tuple[list[BenchmarkData], list[str]]:
     cora = str(shared_folder() / "cora.npz")
     partitions = {
         "cora-3": BenchmarkData("cora-3", {"data": cora, "partition": str(shared_folder() / "cora-3")}, 1.0),
-        **{f"cora-{n}-made": BenchmarkData(f"cora-{n}-made", {"data": cora, "clients": n}, n / 3) for n in (5, 10)},
-        "cora-3-made": BenchmarkData("cora-3-made", {"data": cora, "clients": 3}, 1.0),
+        **{f"cora-{n}-made": BenchmarkData(f"cora-{n}-made", {"data": cora, "clients": n}, n / 3) for n in (5, 10, 3)},
     }
     asked = request.data or (("cora-3",) if request.quick else tuple(partitions))
-    for name in asked:
-        if name not in partitions:
-            raise InputError(f"unknown benchmark data '{name}'; {nearest(name, partitions)}")
+    check_names(asked, partitions, "benchmark data '{}'")
     if not Path(cora).exists():
         raise InputError(f"{cora} is not there; set FEDLPA_SHARED_DATA to the folder of the shared data.")
-    return [partitions[name] for name in asked], []
+    return [partitions[name] for name in asked]

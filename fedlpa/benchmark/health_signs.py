@@ -28,11 +28,12 @@ def signs_of(run: Path) -> dict[str, float | None]:
 
 def health_section(runs: Sequence[tuple[Result, Measures]]) -> list[Section]:
     """A table of rank correlations with global All, by data set and over all; nothing with fewer than 4 runs."""
-    ours = [(result, measures) for result, measures in runs if _counts(result, measures)]
-    by_data = {str(result.cell.labels["data"]): None for result, _ in ours}
-    groups = {data: [m for result, m in ours if result.cell.labels["data"] == data] for data in by_data}
+    groups: dict[str, list[Measures]] = {}
+    for result, measures in runs:
+        if result.cell.labels.get("method") == "fedlpa" and measures.get("global_all") is not None:
+            groups.setdefault(str(result.cell.labels["data"]), []).append(measures)
     if len(groups) > 1:
-        groups["all"] = [measures for _, measures in ours]
+        groups["all"] = [measures for some in groups.values() for measures in some]
     rows = [
         Row({"data": data, "runs": len(some)}, runs=len(some), failed=0, mean=_ranks(some))
         for data, some in groups.items()
@@ -40,10 +41,6 @@ def health_section(runs: Sequence[tuple[Result, Measures]]) -> list[Section]:
     ]
     columns = [Column(sign, sign.replace("_", " "), digits=2) for sign in SIGNS]
     return [Section("Signs of health against the truth", rows, ("data", "runs"), columns, NOTE)] if rows else []
-
-
-def _counts(result: Result, measures: Measures) -> bool:
-    return result.cell.labels.get("method") == "fedlpa" and measures.get("global_all") is not None
 
 
 def _ranks(runs: Sequence[Measures]) -> dict[str, float]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class CellsView:
-    """A context manager that follows ``run_cells``."""
+    """A context manager that is told of every cell that starts and ends."""
 
     def __init__(self, cells: Sequence[Cell], stream: TextIO | None = None, console: "Console | None" = None) -> None:
         from rich.console import Console

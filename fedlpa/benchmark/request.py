@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,6 +93,17 @@ def shared_folder() -> Path:
     return Path(os.environ.get("FEDLPA_SHARED_DATA", "../shared/data"))
 
 
+def check_names(asked: Iterable[str], available: Collection[str], what: str) -> None:
+    """Refuse a name that is not ``available``; ``what`` has a place for it: "benchmark data '{}'".
+
+    Raises:
+        InputError: it is unknown.
+    """
+    for name in asked:
+        if name not in available:
+            raise InputError(f"unknown {what.format(name)}; {nearest(name, available)}")
+
+
 def choose_data(request: Request, default: Sequence[str]) -> tuple[list[BenchmarkData], list[str]]:
     """The data sets to run on, and a sentence for each that is not there.
 
@@ -107,10 +118,9 @@ def choose_data(request: Request, default: Sequence[str]) -> tuple[list[Benchmar
         "images": BenchmarkData("images", {"data": str(images), "rows": 4000}, 12.0),
     }
     asked = ("digits",) if request.quick and request.data is None else request.data or tuple(default)
+    check_names(asked, available, "benchmark data '{}'")
     chosen, skipped = [], []
     for name in asked:
-        if name not in available:
-            raise InputError(f"unknown benchmark data '{name}'; {nearest(name, available)}")
         source = str(available[name].settings["data"])
         if source != "digits" and not Path(source).exists():
             skipped.append(f"{name} is left out: {source} is not there; set FEDLPA_SHARED_DATA to its folder.")
@@ -134,9 +144,7 @@ def choose_variants(request: Request, available: Mapping[str, Settings]) -> list
         InputError: an unknown name.
     """
     asked = request.methods if request.methods is not None else tuple(available)
-    for name in asked:
-        if name not in available:
-            raise InputError(f"unknown method '{name}' of this benchmark; {nearest(name, available)}")
+    check_names(asked, available, "method '{}' of this benchmark")
     return list(asked)
 
 
@@ -152,8 +160,7 @@ def cell_settings(request: Request, data: BenchmarkData, variant: Settings, plac
     for key in request.settings:
         if key in fixed:
             raise InputError(f"setting '{key}' is the benchmark's own; leave it out.")
-        if key not in everything:
-            raise InputError(f"unknown setting '{key}'; {nearest(key, everything)}")
+        check_names([key], everything, "setting '{}'")
     takes = {setting.key for setting in describe_settings(str(own["method"]))}
     given = {key: value for key, value in request.settings.items() if key in takes}
     settings = {**data.settings, "tensorboard": False, **given, **own}

@@ -40,6 +40,9 @@ def percent(measure: str, title: str) -> Column:
     return Column(measure, title, 100.0)
 
 
+SECONDS = Column("seconds", "seconds", digits=0)
+KB_UP = Column("up_bytes", "kB up", 1e-3, digits=0)
+"""From one client in one round."""
 SCORES = (
     percent("global_all", "global All"),
     percent("global_old", "Old"),
@@ -48,10 +51,10 @@ SCORES = (
     percent("local_old", "Old"),
     percent("local_new", "New"),
     Column("categories_found", "categories"),
-    Column("seconds", "seconds", digits=0),
-    Column("up_bytes", "kB up", 1e-3, digits=0),
+    SECONDS,
+    KB_UP,
 )
-"""What every suite of category discovery shows; kB up: from one client in one round."""
+"""What every suite of category discovery shows."""
 
 
 def measures_of(metrics: RunMetrics) -> dict[str, float | None]:
@@ -99,6 +102,14 @@ def summarise(cells: Sequence[tuple[Labels, Measures | None]]) -> list[Row]:
             )
         )
     return rows
+
+
+def by_data(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The rows of each data set, in order of first appearance."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(str(row.labels["data"]), []).append(row)
+    return groups
 
 
 def add_gains(row: Row, base: Row, measures: Iterable[str]) -> None:

@@ -2,14 +2,15 @@
 
 import os
 import platform
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 
 from common.errors import InputError, RunFailedError
 from common.files import write_json, write_text
-from fedlpa.benchmark.cells import Cell, Command, Result, run_cells
+from fedlpa.benchmark.cells import Cell, Command, Result, run_cell, simulate_command
 from fedlpa.benchmark.chart import write_chart
 from fedlpa.benchmark.progress import CellsView
 from fedlpa.benchmark.score_rows import Column, Measures, Row, markdown, summarise
@@ -38,7 +39,7 @@ class Suite:
 
     name: str
     cells: list[Cell]
-    measures: Callable[[Result], dict[str, float | None]]
+    measures: Callable[[Result], Measures]
     sections: Callable[[list[Row]], list[Section]]
     chart_groups: Sequence[str]
     chart_bars: str
@@ -47,7 +48,7 @@ class Suite:
     """Tables that need every run by itself, not means over seeds."""
 
 
-def run_suite(suite: Suite, out: Path, *, quick: bool = False, command: Command | None = None) -> str:
+def run_suite(suite: Suite, out: Path, *, quick: bool = False, command: Command = simulate_command) -> str:
     """Run the cells into ``out/cells``; write ``results.json``, ``results.md`` and ``chart.svg`` into ``out``.
 
     Returns:
@@ -56,8 +57,13 @@ def run_suite(suite: Suite, out: Path, *, quick: bool = False, command: Command 
     Raises:
         RunFailedError: cells failed; the results of the others are written.
     """
+    results = []
     with CellsView(suite.cells) as view:
-        results = run_cells(suite.cells, out / "cells", view, command)
+        for cell in suite.cells:
+            started = time.monotonic()
+            view.on_start(cell)
+            results.append(run_cell(cell, out / "cells", command))
+            view.on_result(results[-1], time.monotonic() - started)
     measured = [_measure(suite, result) for result in results]
     results = [result for result, _ in measured]
     rows = summarise([(result.cell.labels, measures) for result, measures in measured])
@@ -90,10 +96,12 @@ def _measure(suite: Suite, result: Result) -> tuple[Result, Measures | None]:
 
 def _page(suite: Suite, sections: list[Section], results: list[Result]) -> str:
     seeds = sorted({int(result.cell.labels["seed"]) for result in results})
+    machine = _machine()
     parts = [
         f"# fedlpa benchmark {suite.name}",
         f"Mean ± standard deviation over seeds {', '.join(map(str, seeds))}; scores in per cent; "
-        f"categories found / true; kB up from one client in one round. {_machine_line()}",
+        "categories found / true; kB up from one client in one round. "
+        f"Made on {machine['cpus']} CPUs ({machine['platform']}), Python {machine['python']}.",
     ]
     for section in sections:
         parts += [f"## {section.title}", markdown(section.rows, section.keys, section.columns)]
@@ -101,11 +109,6 @@ def _page(suite: Suite, sections: list[Section], results: list[Result]) -> str:
     parts += [f"- {sentence}" for sentence in suite.skipped]
     parts += [f"- {r.cell.name} failed: {r.error}" for r in results if r.status == "failed"]
     return "\n\n".join(parts) + "\n"
-
-
-def _machine_line() -> str:
-    machine = _machine()
-    return f"Made on {machine['cpus']} CPUs ({machine['platform']}), Python {machine['python']}."
 
 
 def _machine() -> dict[str, object]:
@@ -122,10 +125,7 @@ def _as_json(
         "machine": _machine(),
         "versions": {name: _version(name) for name in PACKAGES},
         "skipped": suite.skipped,
-        "summary": [
-            {"labels": row.labels, "runs": row.runs, "failed": row.failed, "mean": row.mean, "std": row.std}
-            for row in rows
-        ],
+        "summary": [asdict(row) for row in rows],
         "cells": [
             {
                 "name": result.cell.name,

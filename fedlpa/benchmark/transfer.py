@@ -17,8 +17,9 @@ from common.data.read import read_dataset
 from common.data.truth import read_truth
 from common.discovery.scores import count_matrix, match
 from common.files import read_object
-from common.run.predictions import FILE
+from common.run.predictions import FILE, read_predictions
 from fedlpa.predict import predict
+from fedlpa.report.run_reading import natural
 
 MISSING_BELOW = 5
 """A class with fewer samples at a site is missing there."""
@@ -40,10 +41,8 @@ def judged_elsewhere(run: Path) -> dict[str, float | None]:
     home: All of the sites' own predictions, with their own priors. abroad: all other sites' samples by the model
     without a prior, over all judging sites. missing: those whose class has fewer than 5 samples where it is judged.
     """
-    classes = _classes(run)
-    sites = _sites(run / "sites", classes)
-    matching = _matching(sites, classes)
-    if not _has_categories(run) or not matching:
+    _, sites, matching = _federation(run)
+    if not matching:
         return {}
     home = [_correct(_own_predictions(site), site.true, matching) for site in sites]
     without = [_correct(_predicted(run, site.data, "uniform"), site.true, matching) for site in sites]
@@ -61,10 +60,9 @@ def newcomer(run: Path) -> dict[str, float | None]:
 
     adapt estimates the prior on the newcomer's unlabelled samples, which are also those that are scored.
     """
-    classes = _classes(run)
-    matching = _matching(_sites(run / "sites", classes), classes)
+    classes, _, matching = _federation(run)
     held_out = _sites(run / "held-out", classes)
-    if not _has_categories(run) or not matching:
+    if not matching:
         return {}
     return {
         f"newcomer_{prior}": _mean(
@@ -74,18 +72,18 @@ def newcomer(run: Path) -> dict[str, float | None]:
     }
 
 
-def _classes(run: Path) -> dict[str, int]:
-    return {name: code for code, name in enumerate(read_object(run / "config.json")["classes"])}
-
-
-def _has_categories(run: Path) -> bool:
-    return bool(read_object(run / "model" / "model.json").get("categories"))
+def _federation(run: Path) -> tuple[dict[str, int], list[_Scored], dict[str, int]]:
+    """The classes, the federation's sites, and the class of each category; no class where none is shared."""
+    classes = {name: code for code, name in enumerate(read_object(run / "config.json")["classes"])}
+    sites = _sites(run / "sites", classes)
+    shared = read_object(run / "model" / "model.json").get("categories")
+    return classes, sites, _matching(sites, classes) if shared else {}
 
 
 def _sites(root: Path, classes: dict[str, int]) -> list[_Scored]:
     """The sites below ``root`` that hold samples to score."""
     sites = []
-    for folder in sorted(root.glob("site-*"), key=lambda path: int(path.name.removeprefix("site-"))):
+    for folder in sorted(root.glob("site-*"), key=lambda path: natural(path.name)):
         if not (folder / "data.parquet").exists():
             continue
         data = read_dataset(str(folder / "data.parquet"))
@@ -100,11 +98,9 @@ def _sites(root: Path, classes: dict[str, int]) -> list[_Scored]:
 
 
 def _own_predictions(site: _Scored) -> list[str]:
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(site.folder / FILE, columns=["id", "category"]).to_pydict()
-    category = dict(zip(table["id"], table["category"], strict=True))
-    return [str(category[key]) for key in site.data.ids]
+    own = read_predictions(site.folder / FILE)
+    category = dict(zip(own.ids, own.categories, strict=True))
+    return [category[key] for key in site.data.ids]
 
 
 def _matching(sites: list[_Scored], classes: dict[str, int]) -> dict[str, int]:

@@ -2,15 +2,13 @@
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from common.errors import InputError, RunFailedError
 from common.files import write_json
-from common.locks import LockedError, hold_lock
+from common.locks import hold_lock
 from common.run.record import RoundRecord, Watch
 from common.run.run_files import RunFiles
 from common.settings import AnyConfig
@@ -57,7 +55,8 @@ def run_federation(
     files = RunFiles(Path(config.out))
     files.claim(config, overwrite=overwrite)
     files.folder.mkdir(parents=True, exist_ok=True)
-    with _alone(files.folder):
+    busy = f"another 'fedlpa run' works on {files.folder}; wait for it, or choose another --out."
+    with hold_lock(files.folder / ".follow.lock", busy=busy):
         files.write_config(config)
         for name in (FAILED, STATUS):
             (files.folder / name).unlink(missing_ok=True)
@@ -109,14 +108,13 @@ class _Following:
 
     def _still_running(self) -> int | None:
         """The Flower run on this folder that an earlier command left running."""
-        path = self.files.folder / FLOWER_RUN
         try:
-            run_id = int(json.loads(path.read_text(encoding="utf-8"))["run-id"])
+            run_id = int(_peek(self.files.folder / FLOWER_RUN)["run-id"])
             with control(self.server) as client:
                 if state(client, run_id).status != "finished":
                     self.say("following the run that is already going on")
                     return run_id
-        except (OSError, ValueError, KeyError, TypeError, RunFailedError):
+        except (KeyError, ValueError, RunFailedError):
             pass
         return None
 
@@ -188,7 +186,7 @@ class _Following:
             if self.shown.get(record.round) != record:
                 self.shown[record.round] = record
                 self.watch(record)
-        self._note(_read_note(self.files.folder / STATUS))
+        self._note(str(_peek(self.files.folder / STATUS).get("message", "")))
 
     def _note(self, note: str) -> None:
         if note and note != self.note:
@@ -197,30 +195,18 @@ class _Following:
 
     def _raise_own_failure(self) -> None:
         """What the round loop itself gave up on: trying again would not help."""
-        try:
-            found = json.loads((self.files.folder / FAILED).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return
-        kind = InputError if found.get("kind") == "input" else RunFailedError
-        raise kind(str(found.get("message")))
+        found = _peek(self.files.folder / FAILED)
+        if found:
+            raise (InputError if found.get("kind") == "input" else RunFailedError)(str(found.get("message")))
 
 
-def _read_note(path: Path) -> str:
+def _peek(path: Path) -> dict[str, Any]:
+    """The JSON object in a file of the server's; empty where there is none, or none that is whole."""
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["message"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def _ignore(_: Any) -> None:
     pass
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One ``fedlpa run`` a folder."""
-    try:
-        with hold_lock(folder / ".follow.lock"):
-            yield
-    except LockedError:
-        raise InputError(f"another 'fedlpa run' works on {folder}; wait for it, or choose another --out.") from None

@@ -21,6 +21,8 @@ from fedlpa.site.approval import refusal
 
 if TYPE_CHECKING:
     from flwr.app import Context, Message
+    from flwr.supercore.interceptors import RuntimeTokenHttpInterceptor, SuperExecAuthHttpInterceptor
+    from flwr.supercore.runtime import RuntimeHttpClient
 
 log = logging.getLogger("fedlpa.site")
 
@@ -55,25 +57,31 @@ def _import_ahead() -> None:
     import client_app.state  # noqa: F401
 
 
-def _next_task(address: str, secret: bytes) -> str:
-    from flwr.proto.runtime_pb2 import AcquireTaskRequest
-    from flwr.supercore.constant import TaskType
-    from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor, SuperExecAuthHttpInterceptor
+def _runtime(
+    address: str, component: str, interceptor: "RuntimeTokenHttpInterceptor | SuperExecAuthHttpInterceptor"
+) -> "RuntimeHttpClient":
+    """A client of the SuperNode's Runtime API, which shows the token or the secret that ``interceptor`` knows."""
+    from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor
     from flwr.supercore.retry import make_simple_http_retry_invoker
     from flwr.supercore.runtime import RuntimeHttpClient
 
-    client = RuntimeHttpClient.from_server_address(
+    return RuntimeHttpClient.from_server_address(
         server_address=address,
         insecure=True,
         root_certificates=None,
-        interceptors=[
-            RuntimeVersionHttpInterceptor(component_name="SuperExec"),
-            SuperExecAuthHttpInterceptor(
-                master_secret=secret, protected_methods=frozenset({"/flwr.proto.Runtime/AcquireTask"})
-            ),
-        ],
+        interceptors=[RuntimeVersionHttpInterceptor(component_name=component), interceptor],
         retry_invoker=make_simple_http_retry_invoker(),
     )
+
+
+def _next_task(address: str, secret: bytes) -> str:
+    from flwr.proto.runtime_pb2 import AcquireTaskRequest
+    from flwr.supercore.constant import TaskType
+    from flwr.supercore.interceptors import SuperExecAuthHttpInterceptor
+
+    methods = frozenset({"/flwr.proto.Runtime/AcquireTask"})
+    shown = SuperExecAuthHttpInterceptor(master_secret=secret, protected_methods=methods)
+    client = _runtime(address, "SuperExec", shown)
     try:
         while True:
             answer = client.AcquireTask(AcquireTaskRequest(supported_task_types=[TaskType.CLIENT_APP]))
@@ -88,23 +96,12 @@ def _work(source: Path, running: str, address: str, token: str) -> bool:
     """Answer one message; returns whether it was the last of its run."""
     from flwr.common.constant import SubStatus
     from flwr.supercore.heartbeat import make_task_heartbeat_fn_http
-    from flwr.supercore.interceptors import RuntimeTokenHttpInterceptor, RuntimeVersionHttpInterceptor
-    from flwr.supercore.retry import make_simple_http_retry_invoker
-    from flwr.supercore.runtime import RuntimeHttpClient
+    from flwr.supercore.interceptors import RuntimeTokenHttpInterceptor
     from flwr.supernode.runtime.run_clientapp import pull_task_input, push_message, push_task_output
 
     from common.wire.messages import DELIVER
 
-    client = RuntimeHttpClient.from_server_address(
-        server_address=address,
-        insecure=True,
-        root_certificates=None,
-        interceptors=[
-            RuntimeVersionHttpInterceptor(component_name="flwr-clientapp"),
-            RuntimeTokenHttpInterceptor(token),
-        ],
-        retry_invoker=make_simple_http_retry_invoker(),
-    )
+    client = _runtime(address, "flwr-clientapp", RuntimeTokenHttpInterceptor(token))
     done = threading.Event()
     beat = make_task_heartbeat_fn_http(client)
     threading.Thread(target=_keep_claim, args=(beat, done), daemon=True).start()

@@ -7,7 +7,8 @@ from common.files import write_text
 from common.privacy.accountant import privacy_sentences
 from fedlpa.report import curves, words
 from fedlpa.report.colours import phase_colour
-from fedlpa.report.discovered import Features, read_discovered
+from fedlpa.report.discovered import read_discovered
+from fedlpa.report.embedding_map import Features
 from fedlpa.report.line_chart import phases
 from fedlpa.report.participation import participation
 from fedlpa.report.run_reading import read_run

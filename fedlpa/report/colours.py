@@ -1,5 +1,6 @@
 """Colours and marks of the report; distinguishable with any colour vision, by mark as well as by hue."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 # Petroff's ten (arXiv:2107.02270), chosen by search for colour-vision deficiencies and for beauty; its two
@@ -16,9 +17,6 @@ CLASSES = (
     "#b9ac70",
     "#717581",
 )
-MIXED = "#b8bec8"
-"""Of a category without a majority class."""
-
 INK = "#1c2733"
 BLUE = "#2166ac"
 ORANGE = "#d95f02"
@@ -48,6 +46,10 @@ class Look:
     mark: str
 
 
+UNKNOWN = Look("#b8bec8", MARKS[0])
+"""Of samples without a known class, and of categories without a majority class."""
+
+
 def class_looks(classes: tuple[str, ...]) -> dict[str, Look]:
     """A look for each class; after ten classes the colours come again with another mark."""
     size = len(CLASSES)
@@ -60,13 +62,12 @@ def category_looks(majorities: dict[str, str | None], classes: dict[str, Look]) 
     A second category of the same class keeps the colour and gets another mark; one without a majority
     class is grey.
     """
-    seen: dict[str, int] = {}
+    seen: Counter[str] = Counter()
     looks: dict[str, Look] = {}
     for name, true_class in majorities.items():
-        base = classes.get(true_class or "", Look(MIXED, MARKS[0]))
-        nth = seen.get(true_class or "", 0)
-        seen[true_class or ""] = nth + 1
-        looks[name] = Look(base.colour, MARKS[(MARKS.index(base.mark) + nth) % len(MARKS)])
+        base = classes.get(true_class or "", UNKNOWN)
+        looks[name] = Look(base.colour, MARKS[(MARKS.index(base.mark) + seen[true_class or ""]) % len(MARKS)])
+        seen[true_class or ""] += 1
     return looks
 
 
@@ -78,14 +79,10 @@ def phase_colour(name: str) -> str:
 def tint(share: float) -> str:
     """Background of a cell of a heat map: white for 0, deep blue for 1."""
     # A root keeps small shares visible.
-    depth = max(0.0, min(1.0, share)) ** 0.7
-    return _blend((255, 255, 255), (21, 78, 138), depth)
+    depth = share**0.7
+    return "#" + "".join(f"{round(255 + (deep - 255) * depth):02x}" for deep in (21, 78, 138))
 
 
 def on_tint(share: float) -> str:
     """Text colour with enough contrast on ``tint(share)``."""
     return "#ffffff" if share > 0.6 else INK
-
-
-def _blend(start: tuple[int, int, int], end: tuple[int, int, int], depth: float) -> str:
-    return "#" + "".join(f"{round(a + (b - a) * depth):02x}" for a, b in zip(start, end, strict=True))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.dataset import sort_labels
+from common.discovery.scores import match
 
 
 @dataclass(frozen=True)
@@ -35,42 +36,29 @@ def confusion(truth: Iterable[str | None], category: Iterable[str]) -> Confusion
     Rows are the matched classes in natural order, then the unmatched ones; columns follow the rows, and
     what is left over follows by size.
     """
-    from scipy.optimize import linear_sum_assignment
-
     pairs = Counter((true, name) for true, name in zip(truth, category, strict=True) if true is not None)
     if not pairs:
         return None
     classes = list(sort_labels({true for true, _ in pairs}))
     names = list(sort_labels({name for _, name in pairs}))
     counts = np.array([[pairs[true, name] for name in names] for true in classes], dtype=np.int64)
-    rows, columns = linear_sum_assignment(counts, maximize=True)
     # A match of nothing is no match: it would put a zero on the diagonal.
-    match = {int(i): int(j) for i, j in zip(rows, columns, strict=True) if counts[i, j] > 0}
-    row_order = [i for i in range(len(classes)) if i in match]
-    column_order = [match[i] for i in row_order]
-    row_order += [i for i in range(len(classes)) if i not in match]
-    rest = [j for j in range(len(names)) if j not in set(column_order)]
-    column_order += sorted(rest, key=lambda j: -int(counts[:, j].sum()))
+    matched = {i: j for i, j in match(counts).items() if counts[i, j] > 0}
+    row_order = sorted(range(len(classes)), key=lambda i: i not in matched)
+    rest = [j for j in range(len(names)) if j not in matched.values()]
+    column_order = [*matched.values(), *sorted(rest, key=lambda j: -int(counts[:, j].sum()))]
     return Confusion(
         classes=tuple(classes[i] for i in row_order),
         categories=tuple(names[j] for j in column_order),
         counts=counts[np.ix_(row_order, column_order)],
-        matched=len(match),
+        matched=len(matched),
     )
 
 
-@dataclass(frozen=True)
-class Majority:
+def majority(truth: Iterable[str | None]) -> tuple[str | None, float | None]:
     """The most frequent true class of a category, and its share (purity); None where no truth is known."""
-
-    true_class: str | None
-    purity: float | None
-
-
-def majority(truth: Iterable[str | None]) -> Majority:
-    """The majority class of one category's samples."""
     counted = Counter(label for label in truth if label is not None)
     if not counted:
-        return Majority(None, None)
+        return None, None
     true_class, samples = counted.most_common(1)[0]
-    return Majority(true_class, samples / counted.total())
+    return true_class, samples / counted.total()

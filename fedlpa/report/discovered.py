@@ -1,22 +1,21 @@
 """What was discovered in the sites' samples: maps, categories against true classes, and where each category lies."""
 
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data.dataset import Dataset, sort_labels
+from common.data.dataset import sort_labels
 from fedlpa.report import embedding_map
-from fedlpa.report.colours import Look, category_looks, class_looks
+from fedlpa.report.colours import UNKNOWN, Look, category_looks, class_looks
 from fedlpa.report.confusion import Confusion, confusion, majority
-from fedlpa.report.embedding_map import Map
+from fedlpa.report.embedding_map import Features
+from fedlpa.report.figures import Drawing
 from fedlpa.report.heat_table import HeatTable, heat_table
 from fedlpa.report.pictures import Category, describe_categories
 from fedlpa.report.run_reading import Run
 from fedlpa.report.samples import Samples, read_samples
-
-Features = Callable[[Dataset], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Discovered:
 
     samples: Samples
     scored: int
-    maps: tuple[Map, ...]
+    maps: tuple[Drawing, ...]
     matrix: HeatTable | None
     share_right: float | None
     by_site: HeatTable
@@ -44,16 +43,16 @@ def read_discovered(run: Run, features: Features | None) -> Discovered | None:
     rows = np.flatnonzero(~samples.labelled)
     if not len(rows):
         rows = np.arange(len(samples))
-    seen = set(run.model.seen_classes)
-    matched = confusion([samples.truth[row] for row in rows], [samples.category[row] for row in rows])
+    matched = confusion(samples.truth[rows], samples.category[rows])
     classes = _classes(samples, matched)
     novel = dict(zip(samples.category, samples.novel.tolist(), strict=True))
-    looks = category_looks(_majorities(samples, _category_order(samples, matched, novel)), class_looks(classes))
+    order = _category_order(samples, matched, novel)
+    looks = category_looks(_majorities(samples, order), class_looks(classes))
     return Discovered(
         samples=samples,
         scored=len(rows),
         maps=_maps(samples, classes, looks, features),
-        matrix=_matrix(matched, seen, novel) if matched else None,
+        matrix=_matrix(matched, run.model.seen_classes, novel) if matched else None,
         share_right=matched.share_right if matched else None,
         by_site=_by_site(samples, rows, list(looks), novel),
         categories=tuple(describe_categories(samples, rows, looks)),
@@ -62,19 +61,18 @@ def read_discovered(run: Run, features: Features | None) -> Discovered | None:
 
 def _maps(
     samples: Samples, classes: tuple[str, ...], looks: dict[str, Look], features: Features | None
-) -> tuple[Map, ...]:
+) -> tuple[Drawing, ...]:
     points = embedding_map.place(samples.map_data, features)
     if points is None:
         return ()
-    rows = samples.map_rows.tolist()
-    category = [samples.category[row] for row in rows]
+    category = samples.category[samples.map_rows]
     label = "Map of the embedding coloured by discovered category"
     by_category = embedding_map.draw("Coloured by discovered category", label, points, category, looks)
     if not classes:
         return (by_category,)
     unknown = "not known"
-    true = [samples.truth[row] or unknown for row in rows]
-    truth_looks = {**class_looks(classes), unknown: embedding_map.UNKNOWN}
+    true = np.array([name or unknown for name in samples.truth[samples.map_rows]], dtype=np.object_)
+    truth_looks = {**class_looks(classes), unknown: UNKNOWN}
     label = "Map of the embedding coloured by true class"
     return embedding_map.draw("Coloured by truth", label, points, true, truth_looks), by_category
 
@@ -95,17 +93,11 @@ def _category_order(samples: Samples, matched: Confusion | None, novel: dict[str
 
 def _majorities(samples: Samples, order: list[str]) -> dict[str, str | None]:
     """The class that at least half of a category's samples have, or None."""
-    truths: dict[str, list[str | None]] = {name: [] for name in order}
-    for name, true in zip(samples.category, samples.truth, strict=True):
-        truths[name].append(true)
-    majorities = {name: majority(members) for name, members in truths.items()}
-    return {
-        name: most.true_class if most.purity is not None and most.purity >= 0.5 else None
-        for name, most in majorities.items()
-    }
+    majorities = {name: majority(samples.truth[samples.category == name]) for name in order}
+    return {name: most if (share or 0.0) >= 0.5 else None for name, (most, share) in majorities.items()}
 
 
-def _matrix(matched: Confusion, seen: set[str], novel: dict[str, bool]) -> HeatTable:
+def _matrix(matched: Confusion, seen: tuple[str, ...], novel: dict[str, bool]) -> HeatTable:
     return heat_table(
         matched.counts,
         [(name, bool(seen) and name not in seen) for name in matched.classes],
@@ -115,10 +107,7 @@ def _matrix(matched: Confusion, seen: set[str], novel: dict[str, bool]) -> HeatT
 
 
 def _by_site(samples: Samples, rows: NDArray[np.int64], order: list[str], novel: dict[str, bool]) -> HeatTable:
-    occurring = {samples.category[row] for row in rows}
-    names = [name for name in order if name in occurring]
-    column = {name: index for index, name in enumerate(names)}
-    counts = np.zeros((len(samples.sites), len(names)), dtype=np.int64)
-    for row in rows.tolist():
-        counts[samples.site[row], column[samples.category[row]]] += 1
+    held = Counter(zip(samples.site[rows].tolist(), samples.category[rows], strict=True))
+    names = [name for name in order if name in samples.category[rows]]
+    counts = np.array([[held[site, name] for name in names] for site in range(len(samples.sites))], dtype=np.int64)
     return heat_table(counts, [(site, False) for site in samples.sites], [(name, novel[name]) for name in names])

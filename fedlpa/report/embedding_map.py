@@ -1,23 +1,20 @@
 """The map of the embedding: every drawn sample at its place, coloured by truth and by category."""
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
-from markupsafe import Markup
 from numpy.typing import NDArray
 
 from common.data.dataset import Dataset
-from fedlpa.report.colours import INK, MARKS, MIXED, Look
-from fedlpa.report.figures import to_svg
+from fedlpa.report.colours import INK, Look
+from fedlpa.report.figures import Drawing, to_svg
 
 WIDTH, HEIGHT, MARGIN = 460, 420, 16
-UNKNOWN = Look(MIXED, MARKS[0])
 FEWEST = 10
 MOST_NAMED = 24
 LEAST_NAMED = 0.012
 """Smaller groups, and more of them, are named in the legend only."""
-
 
 MARKERS = {
     "circle": ("o", 1.0),
@@ -28,26 +25,11 @@ MARKERS = {
 }
 """Marks as matplotlib knows them, and what makes them look equally large."""
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of a map's legend."""
-
-    name: str
-    samples: int
-    look: Look
+Features = Callable[[Dataset], NDArray[np.float32]]
+"""Maps a data set of n samples to their embedding ``[n, d]``."""
 
 
-@dataclass(frozen=True)
-class Map:
-    """A drawn panel; the legend is text of the page."""
-
-    title: str
-    svg: Markup
-    legend: tuple[Entry, ...]
-
-
-def place(data: Dataset, features: Callable[[Dataset], NDArray[np.float32]] | None) -> NDArray[np.float64] | None:
+def place(data: Dataset, features: Features | None) -> NDArray[np.float64] | None:
     """Positions ``[n, 2]`` in the picture's pixels by t-SNE; None for fewer than ten samples.
 
     The features are normalised to length 1 and centred, as discovery sees them. Without ``features`` the
@@ -78,8 +60,13 @@ def place(data: Dataset, features: Callable[[Dataset], NDArray[np.float32]] | No
     return _fit(np.asarray(points, dtype=np.float64))
 
 
-def draw(title: str, label: str, points: NDArray[np.float64], names: list[str], looks: dict[str, Look]) -> Map:
-    """One panel: groups in the order of ``looks``, each named at its middle; ``label`` is read aloud."""
+def draw(
+    title: str, label: str, points: NDArray[np.float64], names: NDArray[np.object_], looks: dict[str, Look]
+) -> Drawing:
+    """One panel: groups in the order of ``looks``, each named at its middle; ``label`` is read aloud.
+
+    ``names`` ``[n]``: the group of each of the ``points`` ``[n, 2]``.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
@@ -88,10 +75,9 @@ def draw(title: str, label: str, points: NDArray[np.float64], names: list[str], 
     radius = 3.1 if len(points) > 400 else 4.2
     groups: dict[str, tuple[str, str]] = {}
     middles: list[tuple[float, float, str]] = []
-    legend: list[Entry] = []
-    members = np.array(names, dtype=object)
+    sizes: Counter[str] = Counter()
     for name, look in looks.items():
-        own = points[members == name]
+        own = points[names == name]
         if not len(own):
             continue
         marker, scale = MARKERS[look.mark]
@@ -109,12 +95,11 @@ def draw(title: str, label: str, points: NDArray[np.float64], names: list[str], 
         )
         groups[group] = (f"{name}: {len(own):,}", look.colour)
         middles.append((*_densest(own), name))
-        legend.append(Entry(name, len(own), look))
-    largest = sorted(legend, key=lambda entry: -entry.samples)[:MOST_NAMED]
-    named = {entry.name for entry in largest if entry.samples >= LEAST_NAMED * len(points)}
+        sizes[name] = len(own)
+    named = {name for name, size in sizes.most_common(MOST_NAMED) if size >= LEAST_NAMED * len(points)}
     for x, y, name in _spread([place for place in middles if place[2] in named]):
         axes.text(round(x), round(y), _short(name), ha="center", va="baseline", color=INK, parse_math=False)
-    return Map(title, to_svg(figure, label, "map", groups), tuple(legend))
+    return Drawing(title, to_svg(figure, label, "map", groups), tuple((name, looks[name]) for name in sizes))
 
 
 def _fit(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,12 +5,26 @@ import io
 import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
+from fedlpa.report.colours import Look
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawn panel. Its legend, of ``(name, key)``, is text of the page, so that it wraps and can be read aloud."""
+
+    title: str
+    svg: Markup
+    legend: tuple[tuple[str, Markup | Look], ...]
+    note: str = ""
+
 
 Groups = Mapping[str, tuple[str, str]]
 """By the ``gid`` of lines that are marks only: what they tell when pointed at, and their colour."""

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from markupsafe import Markup
 
 from common.run.record import RoundRecord
 from fedlpa.report.colours import INK, phase_colour
-from fedlpa.report.figures import to_svg
+from fedlpa.report.figures import Drawing, to_svg
 from fedlpa.report.words import percent, size
 
 WIDTH, HEIGHT = 470, 250
@@ -29,16 +30,6 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Chart:
-    """A drawn chart; the legend is text of the page, so that it wraps and can be read aloud."""
-
-    title: str
-    note: str
-    svg: Markup
-    legend: tuple[tuple[str, Markup], ...]
-
-
-@dataclass(frozen=True)
 class Phase:
     """Consecutive rounds of one phase, both ends included."""
 
@@ -49,13 +40,8 @@ class Phase:
 
 def phases(records: Sequence[RoundRecord]) -> list[Phase]:
     """The phases of a run in order, as far as the records name them."""
-    merged: list[Phase] = []
-    for record in records:
-        if merged and merged[-1].name == record.phase:
-            merged[-1] = Phase(record.phase, merged[-1].first, record.round)
-        else:
-            merged.append(Phase(record.phase, record.round, record.round))
-    return merged
+    parts = [list(part) for _, part in groupby(records, lambda record: record.phase)]
+    return [Phase(part[0].phase, part[0].round, part[-1].round) for part in parts]
 
 
 def line_chart(
@@ -64,7 +50,7 @@ def line_chart(
     shaded: Sequence[Phase],
     unit: str = "number",
     note: str = "",
-) -> Chart | None:
+) -> Drawing | None:
     """Draw ``lines``; None if none of them has a point.
 
     ``unit`` is "share" (axis up to 100 %), "bytes", "count" or "number" (axis from 0).
@@ -80,20 +66,18 @@ def line_chart(
     for phase in shaded if len({phase.name for phase in shaded}) > 1 else ():
         axes.axvspan(phase.first - 0.5, phase.last + 0.5, color=phase_colour(phase.name), lw=0, zorder=0)
     for line in lines:
-        sparse = len(line.points) <= 12
         axes.plot(
-            [index for index, _ in line.points],
-            [value for _, value in line.points],
+            *zip(*line.points, strict=True),
             color=line.colour,
             linestyle=line.dash,
             linewidth=line.width,
-            marker="o" if sparse else "",
+            marker="o" if len(line.points) <= 12 else "",
             markersize=4.2,
             solid_capstyle="round",
         )
     axes.set_xlim(shaded[0].first - 0.5, shaded[-1].last + 0.5)
-    top = max(value for line in lines for _, value in line.points)
-    bottom = min(value for line in lines for _, value in line.points)
+    values = [value for line in lines for _, value in line.points]
+    bottom, top = min(values), max(values)
     if unit == "share":
         # Down to the ten per cent below the lowest: good scores differ by a few points only.
         axes.set_ylim(max(0.0, math.floor((bottom - 0.02) * 10) / 10), max(1.0, top))
@@ -109,18 +93,13 @@ def line_chart(
     }
     axes.yaxis.set_major_formatter(FuncFormatter(formats[unit]))
     axes.tick_params(length=0, labelsize=11, colors="#4a5663", pad=5)
-    axes.grid(axis="y", color="#1c2733", alpha=0.13, linewidth=0.8)
+    axes.grid(axis="y", color=INK, alpha=0.13, linewidth=0.8)
     axes.set_axisbelow(True)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color("#8b96a3")
     names = ", ".join(line.name for line in lines if line.in_legend)
-    return Chart(
-        title=title,
-        note=note,
-        svg=to_svg(figure, f"{title} over the rounds: {names}"),
-        legend=tuple((line.name, _key(line)) for line in lines if line.in_legend),
-    )
+    legend = tuple((line.name, _key(line)) for line in lines if line.in_legend)
+    return Drawing(title, to_svg(figure, f"{title} over the rounds: {names}"), legend, note)
 
 
 def _ticks(first: int, last: int) -> list[int]:
@@ -136,4 +115,4 @@ def _key(line: Line) -> Markup:
     return Markup(
         '<svg class="key" viewBox="0 0 24 8" aria-hidden="true"><line x1="1" y1="4" x2="23" y2="4" '
         'stroke="{}" stroke-width="{}" stroke-dasharray="{}"/></svg>'
-    ).format(line.colour or INK, line.width, dash)
+    ).format(line.colour, line.width, dash)

@@ -43,26 +43,24 @@ class Category:
 
 def describe_categories(samples: Samples, rows: NDArray[np.int64], looks: dict[str, Look]) -> list[Category]:
     """Each category of ``rows``, in the order of ``looks``, with pictures if the samples are images."""
-    by_category: dict[str, list[int]] = {name: [] for name in looks}
-    for row in rows.tolist():
-        by_category[samples.category[row]].append(row)
     shown = max(4, min(SHOWN_PER_CATEGORY, MOST_PICTURES // max(len(looks), 1)))
     categories: list[Category] = []
-    for name, members in by_category.items():
-        if not members:
+    for name, look in looks.items():
+        members = rows[samples.category[rows] == name]
+        if not len(members):
             continue
-        most = majority(samples.truth[row] for row in members)
-        chosen = _from_different_sites([row for row in members if row in samples.pictures], samples, shown)
+        true_class, purity = majority(samples.truth[members])
+        chosen = _from_different_sites([row for row in members.tolist() if row in samples.pictures], samples, shown)
         categories.append(
             Category(
                 name=name,
                 novel=bool(np.mean(samples.novel[members]) > 0.5),
                 samples=len(members),
-                sites=len(set(samples.site[members].tolist())),
-                true_class=most.true_class,
-                purity=most.purity,
-                look=looks[name],
-                pictures=tuple(_picture(samples, row, most.true_class) for row in chosen),
+                sites=len(np.unique(samples.site[members])),
+                true_class=true_class,
+                purity=purity,
+                look=look,
+                pictures=tuple(_picture(samples, row, true_class) for row in chosen),
             )
         )
     return categories
@@ -111,9 +109,6 @@ def _data_uri(image: NDArray[np.uint8]) -> str:
         picture.thumbnail((LARGEST, LARGEST))
     file = io.BytesIO()
     # PNG keeps small pictures exact; of a reduced photograph JPEG takes a fifth of its space.
-    if large:
-        picture.save(file, format="JPEG", quality=82)
-    else:
-        picture.save(file, format="PNG", optimize=True)
     kind = "jpeg" if large else "png"
+    picture.save(file, format=kind, **({"quality": 82} if large else {"optimize": True}))
     return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"

@@ -3,6 +3,7 @@
 Only a simulation has them all in one place. One site's data is in memory at a time.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,26 +12,28 @@ from numpy.typing import NDArray
 
 from common.data.dataset import Dataset
 from common.errors import InputError
+from common.run.predictions import FILE, SitePredictions, read_predictions
 from fedlpa.report.run_reading import natural
 
 MAP_SAMPLES = 1500
 """At most so many samples are drawn on the map: t-SNE of more takes minutes."""
 SHOWN_PER_CATEGORY = 12
+_FILES = ("data.parquet", "truth.parquet", FILE)
 
 
 @dataclass(frozen=True)
 class Samples:
     """All predicted samples of all sites; ``n`` long arrays, and the data of those that are drawn.
 
-    ``truth`` holds class names, or None where the truth is not known. ``map_data`` has the samples at
+    ``category`` and ``truth`` hold names, ``truth`` None where it is not known. ``map_data`` has the samples at
     ``map_rows``. ``pictures`` maps rows to images, uint8 ``[channels, height, width]``.
     """
 
     sites: tuple[str, ...]
     site: NDArray[np.int64]
     ids: tuple[str, ...]
-    category: tuple[str, ...]
-    truth: tuple[str | None, ...]
+    category: NDArray[np.object_]
+    truth: NDArray[np.object_]
     novel: NDArray[np.bool_]
     confidence: NDArray[np.float32]
     labelled: NDArray[np.bool_]
@@ -44,26 +47,18 @@ class Samples:
         return len(self.ids)
 
 
-@dataclass(frozen=True)
-class _Predictions:
-    ids: list[str]
-    category: list[str]
-    novel: list[bool]
-    confidence: list[float]
-
-
-def read_samples(run: Path, seed: int = 0) -> Samples | None:
+def read_samples(run: Path) -> Samples | None:
     """Read ``run/sites``; None where there is none, as in a real deployment."""
     folders = sorted((run / "sites").glob("*/"), key=lambda folder: natural(folder.name))
     complete = [folder for folder in folders if all((folder / name).is_file() for name in _FILES)]
-    predictions = [_read_predictions(folder / "predictions.parquet") for folder in complete]
+    predictions = [read_predictions(folder / FILE) for folder in complete]
     if not any(part.ids for part in predictions):
         return None
     from common.data.read import read_dataset
     from common.data.truth import read_truth
 
     quotas = _even_quotas([len(part.ids) for part in predictions], MAP_SAMPLES)
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     truth: list[str | None] = []
     labelled: list[bool] = []
     map_rows: list[int] = []
@@ -72,8 +67,7 @@ def read_samples(run: Path, seed: int = 0) -> Samples | None:
     for folder, part, quota in zip(complete, predictions, quotas, strict=True):
         start = len(truth)
         data = read_dataset(str(folder / "data.parquet"))
-        rows_by_id = {sample: row for row, sample in enumerate(data.ids)}
-        rows = _rows_of(part.ids, rows_by_id, folder)
+        rows = _rows_of(part.ids, data.ids, folder)
         true_class = read_truth(folder / "truth.parquet")
         truth += [true_class.get(sample) for sample in part.ids]
         labelled += [data.labels[row] is not None for row in rows]
@@ -87,10 +81,10 @@ def read_samples(run: Path, seed: int = 0) -> Samples | None:
         sites=tuple(folder.name for folder in complete),
         site=np.repeat(np.arange(len(complete)), [len(part.ids) for part in predictions]).astype(np.int64),
         ids=tuple(sample for part in predictions for sample in part.ids),
-        category=tuple(name for part in predictions for name in part.category),
-        truth=tuple(truth),
-        novel=np.array([novel for part in predictions for novel in part.novel], dtype=np.bool_),
-        confidence=np.array([value for part in predictions for value in part.confidence], dtype=np.float32),
+        category=np.concatenate([part.categories for part in predictions]),
+        truth=np.array(truth, dtype=np.object_),
+        novel=np.concatenate([part.novel for part in predictions]),
+        confidence=np.concatenate([part.confidence for part in predictions]),
         labelled=np.array(labelled, dtype=np.bool_),
         map_rows=np.array(map_rows, dtype=np.int64),
         map_data=_join(map_data),
@@ -99,29 +93,16 @@ def read_samples(run: Path, seed: int = 0) -> Samples | None:
     )
 
 
-_FILES = ("data.parquet", "truth.parquet", "predictions.parquet")
-
-
-def _rows_of(ids: list[str], rows_by_id: dict[str, int], folder: Path) -> NDArray[np.int64]:
+def _rows_of(predicted: list[str], ids: tuple[str, ...], folder: Path) -> NDArray[np.int64]:
+    """Where the ``predicted`` samples stand in ``ids``."""
+    rows = {sample: row for row, sample in enumerate(ids)}
     try:
-        return np.array([rows_by_id[sample] for sample in ids], dtype=np.int64)
+        return np.array([rows[sample] for sample in predicted], dtype=np.int64)
     except KeyError as error:
         raise InputError(
-            f"{folder / 'predictions.parquet'} names sample {error}, which data.parquet beside it lacks; "
+            f"{folder / FILE} names sample {error}, which data.parquet beside it lacks; "
             "the two belong to different runs."
         ) from error
-
-
-def _read_predictions(path: Path) -> _Predictions:
-    import pyarrow.parquet as parquet
-
-    columns = parquet.read_table(path, columns=["id", "category", "is_novel", "confidence"]).to_pydict()
-    return _Predictions(
-        ids=[str(sample) for sample in columns["id"]],
-        category=[str(name) for name in columns["category"]],
-        novel=[bool(novel) for novel in columns["is_novel"]],
-        confidence=[float("nan") if value is None else float(value) for value in columns["confidence"]],
-    )
 
 
 def _even_quotas(sizes: list[int], total: int) -> list[int]:
@@ -134,14 +115,14 @@ def _even_quotas(sizes: list[int], total: int) -> list[int]:
     return quotas
 
 
-def _most_confident(part: _Predictions, labelled: list[bool]) -> list[int]:
+def _most_confident(part: SitePredictions, labelled: list[bool]) -> list[int]:
     """The most confident unlabelled samples of each category, as many as one page row shows."""
-    taken: dict[str, int] = {}
+    taken: Counter[str] = Counter()
     chosen: list[int] = []
-    for index in np.argsort(-np.nan_to_num(np.array(part.confidence)), kind="stable").tolist():
-        name = part.category[index]
-        if not labelled[index] and taken.get(name, 0) < SHOWN_PER_CATEGORY:
-            taken[name] = taken.get(name, 0) + 1
+    for index in np.argsort(-np.nan_to_num(part.confidence), kind="stable").tolist():
+        name = part.categories[index]
+        if not labelled[index] and taken[name] < SHOWN_PER_CATEGORY:
+            taken[name] += 1
             chosen.append(index)
     return chosen
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from common.run.record import Score, score_groups
-from fedlpa.report.run_reading import Run
+from fedlpa.report.run_reading import Run, is_scored
 from fedlpa.report.words import score_name, title
 
 _HINTS = {
@@ -32,21 +32,15 @@ class ScoreTable:
 def score_table(run: Run) -> ScoreTable | None:
     """The final scores, without scopes and columns that hold nothing; None if there are none."""
     groups, singles = score_groups(run.scores)
-    flat = {key: value for key, value in singles.items() if key != "seen_accuracy"}
     named: dict[tuple[str, str], Mapping[str, Score]] = {
-        (title(key), _HINTS.get(key, "")): scores
-        for key, scores in groups.items()
-        if any(score is not None for score in scores.values())
+        **{(title(key), _HINTS.get(key, "")): scores for key, scores in groups.items()},
+        ("Federation", ""): {key: score for key, score in singles.items() if key != "seen_accuracy"},
     }
-    if any(score is not None for score in flat.values()):
-        named[("Federation", "")] = flat
-    keys = [
-        key
-        for key in dict.fromkeys(key for scores in named.values() for key in scores)
-        if any(scores.get(key) is not None for scores in named.values())
-    ]
-    if not keys:
+    named = {row: scores for row, scores in named.items() if is_scored(scores)}
+    if not named:
         return None
+    every = dict.fromkeys(key for scores in named.values() for key in scores)
+    keys = [key for key in every if any(scores.get(key) is not None for scores in named.values())]
     return ScoreTable(
         columns=tuple((score_name(key), _HINTS.get(key, "")) for key in keys),
         rows=tuple((row, tuple(scores.get(key) for key in keys)) for row, scores in named.items()),

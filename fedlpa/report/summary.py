@@ -15,9 +15,6 @@ _METHODS = {
     "fedavg-simgcd": "FedAvg + SimGCD",
     "fedavg-gcd": "FedAvg + GCD",
     "centralised": "Centralised",
-    "fedavg": "FedAvg",
-    "fedprox": "FedProx",
-    "local": "Local",
 }
 
 
@@ -104,12 +101,9 @@ def _who_trained(run: Run) -> str:
 
 def _how_good(run: Run) -> str:
     groups, singles = score_groups(run.scores)
-    everywhere = groups.get("global", {}).get("all")
-    at_sites = groups.get("local", {}).get("all")
-    if everywhere is not None:
-        return f"{percent(everywhere, 0)} of the unlabelled samples are in the right category"
-    if at_sites is not None:
-        return f"{percent(at_sites, 0)} of the unlabelled samples are in the right category, judged site by site"
+    for scope, how in (("global", ""), ("local", ", judged site by site")):
+        if (right := groups.get(scope, {}).get("all")) is not None:
+            return f"{percent(right, 0)} of the unlabelled samples are in the right category{how}"
     seen = singles.get("seen_accuracy")
     if seen is not None:
         return (

@@ -1,6 +1,5 @@
 """Building a run's report with the features of its own model."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from common.data.dataset import Dataset
 from common.methods.registry import get_method
 from common.run.model_files import Model, load_model
+from fedlpa.report.embedding_map import Features
 
 
 def write_report(run: Path) -> Path:
@@ -20,17 +20,15 @@ def write_report(run: Path) -> Path:
     return build_report(run, features_of(model) if mapped else None)
 
 
-def features_of(model: Model) -> Callable[[Dataset], NDArray[np.float32]]:
+def features_of(model: Model) -> Features:
     """A function from data sets to unit features ``[n, d]`` of the model."""
-    from common.models import restore_network
+    import torch
+
+    from common.models import all_features, restore_network
 
     network = restore_network(model.config, model.weights)
 
     def features(dataset: Dataset) -> NDArray[np.float32]:
-        import torch
-
-        from common.models import all_features
-
         unit_features: NDArray[np.float32] = all_features(network, torch.from_numpy(dataset.x)).numpy()
         return unit_features
 

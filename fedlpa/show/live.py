@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, TextIO
@@ -63,23 +63,20 @@ class LiveView:
         self._last_arrival = time.monotonic()
         notes = absences(record)
         self._notes += notes
-        if self._live is None:
-            self._print(plain_line(record))
-            for note in notes:
-                self._print(f"  {note}")
-        else:
-            self._live.refresh()
+        self._tell(plain_line(record), *(f"  {note}" for note in notes))
 
     def on_message(self, text: str) -> None:
         """Show a sentence about the run that belongs to no round."""
         self._notes.append(printable(text))
-        if self._live is None:
-            self._print(printable(text))
-        else:
-            self._live.refresh()
+        self._tell(printable(text))
 
-    def _print(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+    def _tell(self, *lines: str) -> None:
+        """Print what is new; a terminal draws everything again."""
+        if self._live is not None:
+            self._live.refresh()
+            return
+        for line in lines:
+            print(line, file=self._stream, flush=True)
 
     def _render(self, width: int) -> "RenderableType":
         from rich.console import Group
@@ -192,7 +189,7 @@ def table(records: list[RoundRecord], width: int) -> "Table":
 @dataclass(frozen=True)
 class _Column:
     title: str
-    cells: tuple[str, ...]
+    cells: list[str]
     importance: int
     justify: Literal["left", "right"] = "right"
 
@@ -203,35 +200,26 @@ class _Column:
 
 def _columns(records: list[RoundRecord]) -> list[_Column]:
     """The columns from left to right; a small ``importance`` number stays longest."""
-
-    def column(
-        title: str,
-        cell: Callable[[RoundRecord], str],
-        importance: int,
-        justify: Literal["left", "right"] = "right",
-    ) -> _Column:
-        return _Column(title, tuple(cell(record) for record in records), importance, justify)
-
     built = [
-        column("Round", lambda record: str(record.round), 0),
-        column("Phase", lambda record: printable(record.phase) or NONE, 1, "left"),
-        column("Loss", lambda record: f"{record.loss['total']:.3g}" if "total" in record.loss else NONE, 6),
+        _Column("Round", [str(record.round) for record in records], 0),
+        _Column("Phase", [printable(record.phase) or NONE for record in records], 1, "left"),
+        _Column("Loss", [f"{r.loss['total']:.3g}" if "total" in r.loss else NONE for r in records], 6),
     ]
     parted = [score_groups(record.scores) for record in records]
     for scope in dict.fromkeys(scope for groups, _ in parted for scope in groups):
         keys = list(dict.fromkeys(key for groups, _ in parted for key in groups.get(scope, {})))
         title = f"{printable(scope).capitalize()} {'/'.join(score_name(key)[:1] for key in keys)}"
-        cells = tuple(_slashed([groups.get(scope, {}).get(key) for key in keys]) for groups, _ in parted)
+        cells = [_slashed([groups.get(scope, {}).get(key) for key in keys]) for groups, _ in parted]
         built.append(_Column(title, cells, 2 if scope == "global" else 4))
     for key in dict.fromkeys(key for _, singles in parted for key in singles):
         title = "Seen" if key == "seen_accuracy" else score_name(key)
-        cells = tuple(_slashed([singles.get(key)]) for _, singles in parted)
+        cells = [_slashed([singles.get(key)]) for _, singles in parted]
         built.append(_Column(title, cells, 7 if key == "seen_accuracy" else 2))
     built += [
-        column("Concepts", _concepts, 5),
-        column("Found", lambda record: count(record.categories.found), 3),
-        column("Up/down a client", lambda record: "/".join(map(size, _bytes_per_client(record))), 8),
-        column("Sites", _answered, 3),
+        _Column("Concepts", [_concepts(record) for record in records], 5),
+        _Column("Found", [count(record.categories.found) for record in records], 3),
+        _Column("Up/down a client", ["/".join(map(size, _bytes_per_client(record))) for record in records], 8),
+        _Column("Sites", [_answered(record) for record in records], 3),
     ]
     empty = {NONE, f"{NONE}/{NONE}"}
     return [part for part in built if part.importance < 2 or not set(part.cells) <= empty]

@@ -1,7 +1,8 @@
 """``fedlpa site check``: everything that could keep a site from taking part, each with its exact cause."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
+from math import prod
 from pathlib import Path
 
 from client_app.policy import load_policy, shortcomings
@@ -32,15 +33,21 @@ def check_site(config: SiteConfig, run: Path | None = None) -> list[Finding]:
     ]
 
 
-def _state(config: SiteConfig) -> Finding:
+def state_fault(config: SiteConfig) -> str | None:
+    """Why the site's state folder cannot be used; None if it can. It is made if it is not there."""
     try:
         config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         probe = config.state / ".writable"
         probe.touch()
         probe.unlink()
     except OSError as error:
-        return Finding("state", False, f"{config.state} cannot be written ({error.strerror}); correct 'state'")
-    return Finding("state", True, f"{config.state} can be written")
+        return f"{config.state} cannot be written ({error.strerror}); correct 'state'"
+    return None
+
+
+def _state(config: SiteConfig) -> Finding:
+    fault = state_fault(config)
+    return Finding("state", fault is None, fault or f"{config.state} can be written")
 
 
 def _disk(config: SiteConfig) -> Finding:
@@ -62,28 +69,20 @@ def _application(config: SiteConfig) -> Finding:
     )
 
 
-def _run_checks(config: SiteConfig, path: Path) -> Iterator[Finding]:
+def _finding(check: str, look: Callable[[], str]) -> Finding:
+    """What ``look`` tells if all is well, and the sentence of its InputError if not."""
+    try:
+        return Finding(check, True, look())
+    except InputError as error:
+        return Finding(check, False, str(error).rstrip("."))
+
+
+def _run_checks(config: SiteConfig, path: Path) -> list[Finding]:
     try:
         run = _read_run(path)
     except InputError as error:
-        yield Finding("run", False, str(error).rstrip("."))
-        return
-    if run is None:
-        yield _data_alone(config)
-        yield _policy(config, None)
-        return
-    try:
-        from client_app.methods import client_method
-
-        if not config.data.exists():
-            raise InputError(f"{config.data} does not exist; correct 'data' in {config.source}.")
-        site = real_site(config)
-        data = client_method(run).load_data(site, site.configure(run))
-        labelled = int((data.labels >= 0).sum())
-        yield Finding("data", True, f"{len(data)} samples, {labelled} labelled, fit the run")
-    except InputError as error:
-        yield Finding("data", False, str(error).rstrip("."))
-    yield _policy(config, run)
+        return [Finding("run", False, str(error).rstrip("."))]
+    return [_finding("data", lambda: _data(config, run)), _finding("policy", lambda: _policy(config, run))]
 
 
 def _read_run(path: Path) -> AnyConfig | None:
@@ -96,30 +95,30 @@ def _read_run(path: Path) -> AnyConfig | None:
     return config if config.kind and config.sample_shape and config.seen_classes else None
 
 
-def _data_alone(config: SiteConfig) -> Finding:
+def _data(config: SiteConfig, run: AnyConfig | None) -> str:
+    """Read the data and, if there is a run, check it against that."""
+    from client_app.methods import client_method
     from common.data.read import ReadOptions, read_dataset
 
-    try:
-        data = read_dataset(str(config.data), ReadOptions(label_column=config.own.label_column))
-    except InputError as error:
-        return Finding("data", False, str(error).rstrip("."))
-    return Finding(
-        "data", True, f"{len(data)} {data.kind} of shape {data.sample_shape}; no run.toml says what is expected"
-    )
-
-
-def _policy(config: SiteConfig, run: AnyConfig | None) -> Finding:
-    try:
-        policy = load_policy(config.policy, run.method if run else "fedlpa")
-    except InputError as error:
-        return Finding("policy", False, str(error).rstrip("."))
     if run is None:
-        return Finding("policy", True, f"{config.policy} can be used")
+        alone = read_dataset(str(config.data), ReadOptions(label_column=config.label_column))
+        return f"{len(alone)} {alone.kind} of shape {alone.sample_shape}; no run.toml says what is expected"
+    if not config.data.exists():
+        raise InputError(f"{config.data} does not exist; correct 'data' in {config.source}.")
+    site = real_site(config)
+    data = client_method(run).load_data(site, site.configure(run))
+    return f"{data.size['samples']} samples, {data.size['labelled']} labelled, fit the run"
+
+
+def _policy(config: SiteConfig, run: AnyConfig | None) -> str:
+    """Read the policy and, if there is a run, check that it lets out what the run needs."""
+    policy = load_policy(config.policy, run.method if run else "fedlpa")
+    if run is None:
+        return f"{config.policy} can be used"
     contract = get_method(run.method).contract(run, Deployment())
     found = shortcomings(policy, contract)
-    need = sum(
-        4 * _count(spec.shape) for record in contract.records if record.required for spec in record.arrays.values()
-    )
+    required = [array.shape for record in contract.records if record.required for array in record.arrays.values()]
+    need = sum(4 * prod(size or 0 for size in shape) for shape in required)
     if need > policy.max_bytes_per_round:
         found.append(f"the weights alone have {need} bytes, max-bytes-per-round is {policy.max_bytes_per_round}")
     support = run.flat().get("min-support")
@@ -127,12 +126,5 @@ def _policy(config: SiteConfig, run: AnyConfig | None) -> Finding:
     if counts and isinstance(support, int) and policy.min_samples > support:
         found.append(f"categories of {support} samples may be sent (min-support), min-samples is {policy.min_samples}")
     if found:
-        return Finding("policy", False, f"{config.policy} is stricter than the run: {'; '.join(found)}")
-    return Finding("policy", True, f"{config.policy} lets out what the run needs")
-
-
-def _count(shape: tuple[int | None, ...]) -> int:
-    total = 1
-    for size in shape:
-        total *= size or 0
-    return total
+        raise InputError(f"{config.policy} is stricter than the run: {'; '.join(found)}.")
+    return f"{config.policy} lets out what the run needs"

@@ -1,13 +1,11 @@
 """``fedlpa site start``: a SuperNode and the process that works for it, kept alive until they are stopped."""
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from client_app.site_config import SiteConfig
 from common.errors import InputError, RunFailedError
 from common.files import write_atomically
-from common.locks import LockedError, hold_lock
+from common.locks import hold_lock
 from fedlpa.flower.patches.heartbeat_touch import ALIVE
 from fedlpa.flower.pin import installed_hash
 from fedlpa.flower.processes import flower_environment, free_port
@@ -15,6 +13,7 @@ from fedlpa.flower.supernode import SECRET, supernode_arguments
 from fedlpa.flower.supervisor import Backoff, Child, Say, Supervisor
 from fedlpa.liveness import FILE, is_well
 from fedlpa.site.approval import HOW
+from fedlpa.site.check import state_fault
 from fedlpa.site.connection import check_connection, load_key
 
 LOG = "flower.log"
@@ -33,7 +32,8 @@ def run_site(config: SiteConfig, say: Say) -> None:
     """
     _check_files(config)
     supervisor = Supervisor(say)
-    with _alone(config):
+    busy = f"'fedlpa site start' runs already on {config.state}; stop it first, or give {config.source} "
+    with hold_lock(config.state / "site.lock", mode=0o600, busy=f"{busy}a state of its own."):
         pair = _Pair(config, supervisor)
         try:
             supervisor.run(pair.look)
@@ -127,24 +127,6 @@ def _check_files(config: SiteConfig) -> None:
         raise InputError(f"{config.data} does not exist; correct 'data' in {config.source}.")
     if '"' in str(config.source) or "'" in str(config.source):
         raise InputError(f"{config.source} has a quotation mark in its path; move the folder.")
-    try:
-        config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (config.state / ".writable").touch()
-        (config.state / ".writable").unlink()
-    except OSError as error:
-        raise InputError(
-            f"{config.state} cannot be written ({error.strerror}); correct 'state' in {config.source}."
-        ) from None
-
-
-@contextmanager
-def _alone(config: SiteConfig) -> Iterator[None]:
-    """Only one process may work on a site's state."""
-    try:
-        with hold_lock(config.state / "site.lock", mode=0o600):
-            yield
-    except LockedError:
-        raise InputError(
-            f"'fedlpa site start' runs already on {config.state}; stop it first, or give {config.source} a "
-            "state of its own."
-        ) from None
+    fault = state_fault(config)
+    if fault is not None:
+        raise InputError(f"{fault} in {config.source}.")

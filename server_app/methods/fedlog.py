@@ -13,6 +13,7 @@ from common.methods.plan import RoundPlan
 from common.place import Place
 from common.run.checkpoint import Snapshot
 from common.settings import RunConfig
+from common.wire.records import flattened, nested
 from server_app.graph_server import GraphServer
 from server_app.method import Broadcast, Outcome, Reply, ServerMethod
 from server_app.sites.lay_graphs import lay_out_graphs
@@ -75,31 +76,21 @@ class FedLoGServer(GraphServer[FedLoGOptions]):
         """Weights, slots by site, informed sites."""
         arrays = super().snapshot().arrays
         for site, slots in self._slots.items():
-            for record, parts in slots.records().items():
-                arrays |= {f"site/{site}/{record}/{name}": value for name, value in parts.items()}
+            arrays |= {f"site/{site}/{name}": value for name, value in flattened(slots.records()).items()}
         return Snapshot(arrays, {"informed": sorted(self._informed)})
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot."""
         super().restore(snapshot)
-        parts: dict[str, dict[str, dict[str, NDArray[Any]]]] = {}
-        for key, value in snapshot.arrays.items():
-            if key.startswith("site/"):
-                _, site, record, name = key.split("/")
-                parts.setdefault(site, {}).setdefault(record, {})[name] = value
-        self._slots = {site: slots_from(records, features(self.config)) for site, records in parts.items()}
+        width = features(self.config)
+        self._slots = {site: slots_from(nested(own), width) for site, own in nested(snapshot.part("site/")).items()}
         self._informed = set(snapshot.values["informed"])
 
     def beside_the_model(self) -> dict[str, NDArray[Any]]:
         """The union of the slots, for an institution that joins later (``fedlpa site adapt``)."""
         union = self.union()
-        if union is None:
-            return {}
-        return {
-            f"{MODEL_PREFIX}{record}/{name}": value
-            for record, parts in union.records().items()
-            for name, value in parts.items()
-        }
+        records = {} if union is None else union.records()
+        return {f"{MODEL_PREFIX}{name}": value for name, value in flattened(records).items()}
 
 
 METHOD = ServerMethod(FedLoGServer, lay_out_graphs)

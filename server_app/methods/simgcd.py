@@ -3,12 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from common.discovery.catalogue import Catalogue, number_by_size
+from common.discovery.catalogue import Catalogue
+from common.methods.known_categories import number_of_categories
 from common.methods.plan import RoundPlan
-from common.methods.simgcd import SimGCDOptions, head_rows
+from common.methods.simgcd import SimGCDOptions
 from server_app.discovery_server import DiscoveryServer
 from server_app.method import Outcome, ServerMethod
-from server_app.scoring import global_scores, local_scores, score_dict
+from server_app.scoring import global_scores, local_scores
 from server_app.sites.lay_samples import lay_out_samples
 from server_app.weights import initial_weights
 
@@ -18,15 +19,15 @@ class SimGCDServer(DiscoveryServer[SimGCDOptions]):
 
     def initial_weights(self) -> dict[str, NDArray[np.float32]]:
         """Of the network with K rows in its head."""
-        return initial_weights(self.config, head_rows(self.config))
+        return initial_weights(self.config, number_of_categories(self.config))
 
     def close(self, plan: RoundPlan) -> Outcome:
         """Scores of the incoming head."""
         if not self._counts:
             return Outcome()
         scores = {
-            "local": score_dict(local_scores(self._counts, self.config)),
-            "global": score_dict(global_scores(self._counts, self.config)),
+            "local": local_scores(self._counts, self.config),
+            "global": global_scores(self._counts, self.config),
         }
         return Outcome(scores, int((sum(c.sum(axis=1) for c in self._counts.values()) > 0).sum()))
 
@@ -35,9 +36,8 @@ class SimGCDServer(DiscoveryServer[SimGCDOptions]):
         rows = self._weights["head.weight"]
         k = len(rows)
         names = np.where(np.arange(k) < len(self.config.seen_classes), np.arange(k), -1)
-        counts = np.zeros(k, dtype=np.int64)
         unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-        return Catalogue(unit, names, number_by_size(names, counts), counts)
+        return Catalogue.numbered(unit, names, np.zeros(k, dtype=np.int64))
 
 
 METHOD = ServerMethod(SimGCDServer, lay_out_samples)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from flwr.app import ConfigRecord, Context, Message, RecordDict
@@ -151,7 +153,7 @@ def test_wrong_data_is_told_to_the_site_and_not_to_the_server(small_federation):
     config, files = small_federation()
     path = files.sites / "site-0" / "data.parquet"
     data = read_dataset(str(path))
-    write_dataset(data.with_labels((SECRET, *data.labels[1:])), path)
+    write_dataset(replace(data, labels=(SECRET, *data.labels[1:])), path)
     reply = real_app(_message(config, files, "query"), _context())
     assert reply.error.code == FAILED
     assert SECRET not in reply.error.reason

@@ -1,6 +1,7 @@
 """The TensorBoard log, read back with TensorBoard's own reader."""
 
 import warnings
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def test_every_number_of_a_record_becomes_a_scalar(tmp_path: Path) -> None:
         bytes={"up": 1000, "down": 10},
         seconds={"round": 2.0},
     )
-    with TensorBoardLog(tmp_path) as log:
+    with closing(TensorBoardLog(tmp_path)) as log:
         log.add(full)
     assert read(tmp_path) == {
         "loss/total": [(3, 1.5)],
@@ -79,17 +80,17 @@ def test_a_round_can_be_read_as_soon_as_it_is_added(tmp_path: Path) -> None:
 
 
 def test_a_resumed_run_replaces_the_rounds_it_runs_again(tmp_path: Path) -> None:
-    with TensorBoardLog(tmp_path) as log:
+    with closing(TensorBoardLog(tmp_path)) as log:
         for index in (1, 2, 3):
             log.add(record(index, float(index)))
-    with TensorBoardLog(tmp_path) as log:
+    with closing(TensorBoardLog(tmp_path)) as log:
         log.add(record(2, 20.0))
         log.add(record(3, 30.0))
     assert read(tmp_path)["loss/total"] == [(1, 1.0), (2, 20.0), (3, 30.0)]
 
 
 def test_a_round_written_twice_by_one_log_counts_once(tmp_path: Path) -> None:
-    with TensorBoardLog(tmp_path) as log:
+    with closing(TensorBoardLog(tmp_path)) as log:
         log.add(record(1, 1.0))
         log.add(record(2, 2.0))
         log.add(record(2, 22.0))
@@ -99,11 +100,11 @@ def test_a_round_written_twice_by_one_log_counts_once(tmp_path: Path) -> None:
 def test_writing_warns_of_nothing(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with TensorBoardLog(tmp_path) as log:
+        with closing(TensorBoardLog(tmp_path)) as log:
             log.add(record(1, 1.0))
 
 
 def test_a_log_without_rounds_leaves_no_file(tmp_path: Path) -> None:
-    with TensorBoardLog(tmp_path / "tensorboard"):
+    with closing(TensorBoardLog(tmp_path / "tensorboard")):
         pass
     assert not (tmp_path / "tensorboard").exists()

@@ -4,12 +4,16 @@ A group's mean is an average over people or accounts, not a private quantity: th
 are what limits it (docs/privacy.md).
 """
 
+from typing import TypeVar
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from client_app.graphs.neighbourhoods import GraphTensors
 from common.methods.fedlog.slots import Slots
+
+F = TypeVar("F", bound=np.floating)
 
 
 def condense(
@@ -41,9 +45,7 @@ def condense(
     wide = torch.cat([graph.x_NF, graph.near_NF, far_NF], dim=1).cpu().numpy()
     centre, spread = (np.tile(part, 3) for part in units) if units is not None else (0.0, 1.0)
     wide = (wide - centre) / spread
-    if clip is not None:
-        norm = np.linalg.norm(wide, axis=1, keepdims=True)
-        wide = wide * np.minimum(1.0, clip / np.maximum(norm, 1e-12))
+    wide = wide if clip is None else clip_rows(wide, clip)
     means, owners, counts = [], [], []
     for c in np.unique(labels[train]):
         members = np.flatnonzero(train & (labels == c))
@@ -59,3 +61,10 @@ def condense(
         table = table + rng.normal(0.0, noise, table.shape)
     x, near, far = np.split((table * spread + centre).astype(np.float32), 3, axis=1)
     return Slots(x, near, far, np.array(owners, dtype=np.int64), np.array(counts, dtype=np.int64))
+
+
+def clip_rows(rows: NDArray[F], norm: float) -> NDArray[F]:
+    """``rows`` [..., D], each scaled down to the L2 norm ``norm`` where it is longer."""
+    length = np.linalg.norm(rows, axis=-1, keepdims=True)
+    clipped: NDArray[F] = rows * np.minimum(1.0, norm / np.maximum(length, 1e-12))
+    return clipped

@@ -7,20 +7,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from client_app.graphs.node_data import load_graph_data
+from client_app.graphs.node_data import graph_data, load_graph_data
 from client_app.graphs.node_scores import SEEN
 from client_app.graphs.node_training import (
-    graph_data,
     make_network,
     plain,
     site_tensors,
     train_locally,
     validation_accuracy,
-    write_classes,
 )
-from client_app.graphs.own_model import tensors_of
 from client_app.method import Task
-from client_app.methods.fedlog.personal import personal
+from client_app.methods.fedlog.delivery import OWN_PREFIX, write_results
 from client_app.methods.fedlog.slot_training import slot_tensors, training_prior
 from client_app.site import RealSite
 from client_app.state import PrivateState
@@ -28,10 +25,10 @@ from common.errors import InputError
 from common.methods.fedlog.slots import GROUPS, SLOTS, Slots, slots_from
 from common.methods.fedlog.spec import FEDLOG, FedLoGOptions
 from common.methods.graph_common import features
-from common.run.model_files import Model, load_model, save_model
+from common.run.model_files import Model, load_model
 from common.settings import build_config
 
-SLOT_PREFIX, OWN_PREFIX = "slots/", "own/"
+SLOT_PREFIX = "slots/"
 
 
 @dataclass(frozen=True)
@@ -80,11 +77,7 @@ def join(model: Path, data: Path, out: Path, *, epochs: int = 20, seed: int = 0)
             slot_weight=options.slot_weight,
             seed=epoch,
         )
-    scores_NC = personal(task, averaged, own)(graph, SEEN)
-    write_classes(task, scores_NC)
-    kept = {**tensors_of(averaged), **{OWN_PREFIX + name: array for name, array in tensors_of(own).items()}}
-    save_model(out / "model", Model(config, kept, None))
-    after = validation_accuracy(site, scores_NC)
+    after = validation_accuracy(site, write_results(task, graph, averaged, own))
     return Joined(before, after, int(site.train.sum()), int(site.validation.sum()), len(slots))
 
 

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from client_app.graphs.neighbourhoods import GraphTensors, all_logits
+from client_app.graphs.node_data import graph_data
 from client_app.graphs.node_scores import NEW, WHOLE, Predictor
-from client_app.graphs.node_training import graph_data, plain
+from client_app.graphs.node_training import plain
 from client_app.method import Task
 from client_app.methods.fedlog.gate import FLOOR, gated_log_prior, home_prior
 from client_app.methods.fedlog.neighbour_prior import with_neighbours
@@ -28,8 +29,7 @@ def personal(task: Task[FedLoGOptions], averaged: GraphSage, own: GraphSage | No
     The held-out institution's nodes have a uniform prior and no labels: nothing is known of them.
     """
     options, data = task.config.options, graph_data(task)
-    nodes = data.train_nodes
-    labels = torch.from_numpy(data.labels)[nodes]
+    nodes, labels = data.train_nodes, data.train_labels
 
     def predict(graph: GraphTensors, where: str) -> Tensor:
         scores = torch.log_softmax(all_logits(averaged, graph), dim=1)

@@ -7,14 +7,14 @@ import torch
 from numpy.typing import NDArray
 
 from client_app.graphs.neighbourhoods import GraphTensors
-from client_app.graphs.node_scores import SEEN, score_predictors
+from client_app.graphs.node_data import graph_data
+from client_app.graphs.node_scores import SEEN, count_right, is_counted
 from client_app.graphs.node_training import (
-    graph_data,
     make_network,
     measure_columns,
+    site_metrics,
     site_tensors,
     train_locally,
-    validation_accuracy,
 )
 from client_app.graphs.own_model import recall_own, remember_own, tensors_of
 from client_app.method import Answer, Task
@@ -22,9 +22,8 @@ from client_app.methods.fedlog.personal import personal, predictors
 from client_app.methods.fedlog.slot_training import slot_tensors, training_prior
 from client_app.methods.fedlog.slots import known_slots, slots_to_send
 from common.methods.fedlog.spec import WANTED, FedLoGOptions
-from common.methods.graph_common import is_scored
 from common.models.graph_sage import GraphSage
-from common.wire.records import TRUTH, WEIGHTS, Metric
+from common.wire.records import WEIGHTS
 
 OWN_SEED = 7919
 """Parts the own model's batches and dropout from the shared model's."""
@@ -47,17 +46,9 @@ def run_round(task: Task[FedLoGOptions]) -> Answer:
     if task.plan.phase == "preparation":
         return _prepare(task, network, graph)
     slots = known_slots(task, graph)
-    metrics: dict[str, Metric] = {
-        "samples": len(data),
-        "labelled": int(data.train.sum() + data.validation.sum()),
-        "slots": len(slots),
-    }
-    accuracy = validation_accuracy(data, personal(task, network, own)(graph, SEEN))
-    if accuracy is not None:
-        metrics["validation-accuracy"] = accuracy
-    records = {}
-    if is_scored(task.config, task.plan) and data.benchmark is not None:
-        records[TRUTH] = score_predictors(data, predictors(task, network, own), classes, str(graph.x_NF.device))
+    scores_NC = personal(task, network, own)(graph, SEEN)
+    metrics = site_metrics(data, scores_NC, labelled=data.usable, slots=len(slots))
+    records = dict(count_right(task, predictors(task, network, own))) if is_counted(task) else {}
     if options.share_slots and WANTED in task.records:
         records |= slots_to_send(task, graph).records()
     prior_C = training_prior(data.train_counts(classes))
@@ -87,4 +78,4 @@ def _prepare(task: Task[FedLoGOptions], network: GraphSage, graph: GraphTensors)
     records: dict[str, Mapping[str, NDArray[np.generic]]] = {WEIGHTS: tensors_of(network)}
     if task.config.options.share_slots and WANTED in task.records:
         records |= slots_to_send(task, graph).records()
-    return Answer(records, {"samples": len(data), "labelled": int(data.train.sum() + data.validation.sum())})
+    return Answer(records, {"samples": len(data), "labelled": data.usable})

@@ -34,7 +34,9 @@ def slot_privacy(
     far_NF = graph.mean_over_neighbours(graph.near_NF)
     nodes = np.concatenate([part.cpu().numpy() for part in (graph.x_NF, graph.near_NF, far_NF)], axis=1)
     return {
-        **measure(_wide(slots), slots.labels, nodes, labels, members, others),
+        **measure(
+            np.concatenate([slots.x, slots.near, slots.far], axis=1), slots.labels, nodes, labels, members, others
+        ),
         "smallest_group": int(slots.counts.min()) if len(slots) else None,
         "slots": len(slots),
     }
@@ -48,59 +50,25 @@ def measure(
     members: NDArray[np.bool_],
     others: NDArray[np.bool_],
 ) -> dict[str, float | int | None]:
-    """``membership_auc`` and ``nearest_ratio`` of condensed rows ``wide`` [m, D] against ``nodes`` [n, D]."""
-    return {
-        "membership_auc": _membership_auc(wide, slot_labels, nodes, labels, members, others),
-        "nearest_ratio": _nearest_ratio(wide, slot_labels, nodes, labels, members),
-    }
+    """``membership_auc`` and ``nearest_ratio`` of condensed rows ``wide`` [m, D] against ``nodes`` [n, D].
 
-
-def _wide(slots: Slots) -> NDArray[np.float32]:
-    return np.concatenate([slots.x, slots.near, slots.far], axis=1)
-
-
-def _distances(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
+    The former is the mean over classes, weighted by their nodes.
+    """
     from scipy.spatial.distance import cdist
-
-    found: NDArray[np.float64] = cdist(a, b)
-    return found
-
-
-def _membership_auc(
-    wide: NDArray[np.float32],
-    slot_labels: NDArray[np.int64],
-    nodes: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    members: NDArray[np.bool_],
-    others: NDArray[np.bool_],
-) -> float | None:
-    """Mean over classes, weighted by their nodes: only nodes of one class are compared with each other."""
     from sklearn.metrics import roc_auc_score
 
-    aucs, weights = [], []
-    for c in np.unique(slot_labels):
+    aucs, weights, ratios = [], [], []
+    for c in np.unique(slot_labels):  # nodes and slots are compared within a class only
         candidates = np.flatnonzero((labels == c) & (members | others))
-        truth = members[candidates]
-        if truth.all() or not truth.any():
-            continue
-        nearness = -_distances(nodes[candidates], wide[slot_labels == c]).min(axis=1)
-        aucs.append(roc_auc_score(truth, nearness))
-        weights.append(len(candidates))
-    return float(np.average(aucs, weights=weights)) if aucs else None
-
-
-def _nearest_ratio(
-    wide: NDArray[np.float32],
-    slot_labels: NDArray[np.int64],
-    nodes: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    members: NDArray[np.bool_],
-) -> float | None:
-    ratios = []
-    for slot, c in zip(wide, slot_labels, strict=True):
-        of_class = np.flatnonzero((labels == c) & members)
-        if len(of_class) < 2:
-            continue
-        first, second = np.partition(_distances(slot[None], nodes[of_class])[0], 1)[:2]
-        ratios.append(first / second if second > 0 else 0.0)
-    return float(np.median(ratios)) if ratios else None
+        condensed = members[candidates]
+        distance = cdist(nodes[candidates], wide[slot_labels == c])
+        if condensed.any() and not condensed.all():
+            aucs.append(roc_auc_score(condensed, -distance.min(axis=1)))
+            weights.append(len(candidates))
+        if condensed.sum() > 1:
+            first, second = np.partition(distance[condensed], 1, axis=0)[:2]
+            ratios.extend(np.divide(first, second, out=np.zeros_like(first), where=second > 0))
+    return {
+        "membership_auc": float(np.average(aucs, weights=weights)) if aucs else None,
+        "nearest_ratio": float(np.median(ratios)) if ratios else None,
+    }

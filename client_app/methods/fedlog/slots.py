@@ -5,7 +5,8 @@ import zlib
 import numpy as np
 
 from client_app.graphs.neighbourhoods import GraphTensors
-from client_app.graphs.node_training import column_moments, graph_data
+from client_app.graphs.node_data import graph_data
+from client_app.graphs.node_training import column_moments
 from client_app.method import Task
 from client_app.methods.fedlog.condensation import condense
 from client_app.methods.fedlog.slot_attack import FILE, slot_privacy
@@ -45,19 +46,10 @@ def slots_to_send(task: Task[FedLoGOptions], graph: GraphTensors) -> Slots:
 
 def known_slots(task: Task[FedLoGOptions], graph: GraphTensors) -> Slots:
     """The federation's slots: as they just came, or as they were kept; before there are any, the site's own."""
+    state, kinds = task.state, (SLOTS, GROUPS)
     if SLOTS in task.records:
-        _keep(task)
+        state.keep({kind: task.records[kind] for kind in kinds})
         return slots_from(task.records, features(task.config))
-    arrays = task.state.arrays
-    if f"{SLOTS}.rows" in arrays:
-        records = {
-            kind: {n.removeprefix(f"{kind}."): a for n, a in arrays.items() if n.startswith(f"{kind}.")}
-            for kind in (SLOTS, GROUPS)
-        }
-        return slots_from(records, features(task.config))
+    if state.kept(SLOTS):
+        return slots_from({kind: state.kept(kind) for kind in kinds}, features(task.config))
     return own_slots(task, graph)
-
-
-def _keep(task: Task[FedLoGOptions]) -> None:
-    arrays = {f"{kind}.{name}": array for kind in (SLOTS, GROUPS) for name, array in task.records[kind].items()}
-    task.state.update(arrays, {})

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from client_app.graphs.neighbourhoods import GraphTensors, all_hidden, batch_hidden
 from client_app.methods.fedlog_published.site_model import SiteModel
 from common.models.neighbour_generator import generate
-from common.models.prototype_sage import head_share, nll, scaled
+from common.models.prototype_sage import head_share, scaled
 
 HARD = 0.8
 """Accuracy above which a class is made harder."""
@@ -83,10 +84,10 @@ def loss_terms(
     query = model.network.embed(*batch_hidden(model.network.embedder, graph, nodes))
     log_probs_BC = model.network.log_probs(query, synthetic, head_share(graph.degrees[nodes]))
     norms = [x_CSF.norm(dim=2).mean() for x_CSF in model.synthetic.values()]
-    terms = {"real": nll(log_probs_BC, labels), "norm": torch.stack(norms).mean()}
+    terms = {"real": F.nll_loss(log_probs_BC, labels), "norm": torch.stack(norms).mean()}
     if federation_CSF is not None:
         known = class_index(federation_CSF)
-        terms["slots"] = nll(federation_log_probs(model, synthetic, federation_CSF, generators), known)
+        terms["slots"] = F.nll_loss(federation_log_probs(model, synthetic, federation_CSF, generators), known)
     return terms
 
 

@@ -1,6 +1,5 @@
 """The federation's neighbour generators at a site: kept once they came, as float16."""
 
-from client_app.graphs.node_training import device_of
 from client_app.method import Task
 from client_app.methods.fedlog_published.branch_training import Generators
 from common.methods.fedlog_published import GENERATORS, PublishedOptions, uses_prompts
@@ -14,9 +13,6 @@ def known_generators(task: Task[PublishedOptions]) -> Generators | None:
     if not uses_prompts(task.config):
         return None
     if GENERATORS in task.records:
-        arrays = {f"{GENERATORS}.{name}": array for name, array in task.records[GENERATORS].items()}
-        task.state.update(arrays, {})
-    prefix = f"{GENERATORS}."
-    kept = {name.removeprefix(prefix): a for name, a in task.state.arrays.items() if name.startswith(prefix)}
-    device = device_of(task)
-    return {name: torch.from_numpy(a.astype(np.float32)).to(device) for name, a in kept.items()} or None
+        task.state.keep({GENERATORS: task.records[GENERATORS]})
+    kept = task.state.kept(GENERATORS)
+    return {name: torch.from_numpy(a.astype(np.float32)).to(task.device) for name, a in kept.items()} or None

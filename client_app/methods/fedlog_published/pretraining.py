@@ -5,7 +5,8 @@ import copy
 import torch
 
 from client_app.graphs.neighbourhoods import GraphTensors, all_logits
-from client_app.graphs.node_training import device_of, graph_data, train_locally
+from client_app.graphs.node_data import graph_data
+from client_app.graphs.node_training import train_locally
 from client_app.method import Task
 from common.methods.fedlog_published import PublishedOptions
 from common.models.graph_sage import SageEmbedder, build_graph_sage
@@ -24,7 +25,7 @@ def pretrain(task: Task[PublishedOptions], embedder: SageEmbedder, graph: GraphT
     config, data = task.config, graph_data(task)
     plain = build_graph_sage(data.x.shape[1], len(config.seen_classes), config.seed, embedder.dropout, False)
     plain.load_state_dict(embedder.state_dict(), strict=False)
-    plain.to(device_of(task))
+    plain.to(task.device)
     held = torch.from_numpy(data.validation).to(graph.x_NF.device)
     truth = torch.from_numpy(data.labels).to(graph.x_NF.device)[held]
     best, best_epoch, kept = -1.0, 0, copy.deepcopy(embedder.state_dict())

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from client_app.graphs.neighbourhoods import GraphTensors
-from client_app.graphs.node_training import device_of, graph_data, site_tensors, validation_accuracy
+from client_app.graphs.node_data import graph_data
+from client_app.graphs.node_training import site_metrics, site_tensors
 from client_app.graphs.own_model import recall_own, remember_own, tensors_of
 from client_app.method import Answer, Task
 from client_app.methods.fedlog_published.branch_predictors import score
@@ -18,7 +19,7 @@ from client_app.methods.fedlog_published.sending import Records, counts_record, 
 from client_app.methods.fedlog_published.site_model import SiteModel, site_model
 from common.methods.fedlog_published import GENERATOR, SYNTHETIC, PublishedOptions, first_training_round
 from common.models.prototype_sage import HEAD
-from common.wire.records import WEIGHTS, Metric
+from common.wire.records import WEIGHTS
 
 
 def run_round(task: Task[PublishedOptions]) -> Answer:
@@ -29,18 +30,13 @@ def run_round(task: Task[PublishedOptions]) -> Answer:
         benchmarks, now and then, the counts of right predictions.
     """
     data, graph = graph_data(task), site_tensors(task)
-    metrics: dict[str, Metric] = {
-        "samples": len(data),
-        "labelled": int(data.train.sum() + data.validation.sum()),
-    }
     if task.plan.phase == "preparation":
-        return Answer({**counts_record(task), **_generator_record(task, graph)}, metrics)
+        records = {**counts_record(task), **_generator_record(task, graph)}
+        return Answer(records, {"samples": len(data), "labelled": data.usable})
     model, generators = site_model(task, task.records[WEIGHTS]), known_generators(task)
-    metrics["generators"] = 0 if generators is None else len(task.config.seen_classes)
-    accuracy = validation_accuracy(data, all_log_probs(model, graph, generators))
-    if accuracy is not None:
-        metrics["validation-accuracy"] = accuracy
-    records: Records = {**counts_record(task), **score(task, model, generators)}
+    made = 0 if generators is None else len(task.config.seen_classes)
+    metrics = site_metrics(data, all_log_probs(model, graph, generators), labelled=data.usable, generators=made)
+    records = {**counts_record(task), **score(task, model, generators)}
     if task.plan.round == first_training_round(task.config) and recall_own(task.state, task.plan.round) is None:
         pretrain(task, model.network.embedder, graph)
     metrics |= {f"loss-{name}": value for name, value in _train(task, model, graph, generators).items()}
@@ -60,15 +56,14 @@ def _train(
     options, data = task.config.options, graph_data(task)
     device = graph.x_NF.device
     federation = federation_nodes(task)
-    nodes = data.train_nodes
     torch.manual_seed(task.seed)
     losses: dict[str, float] = {}
     for _ in range(options.local_epochs):
         losses = train_epoch(
             model,
             graph,
-            nodes.to(device),
-            torch.from_numpy(data.labels)[nodes].to(device),
+            data.train_nodes.to(device),
+            data.train_labels.to(device),
             federation,
             generators,
             learning_rate=task.plan.learning_rate,
@@ -87,16 +82,16 @@ def federation_nodes(task: Task[PublishedOptions]) -> Tensor | None:
     """The federation's synthetic nodes [C, s, F] as they just came."""
     if SYNTHETIC not in task.records:
         return None
-    return torch.from_numpy(np.asarray(task.records[SYNTHETIC]["x"], dtype=np.float32)).to(device_of(task))
+    return torch.from_numpy(np.asarray(task.records[SYNTHETIC]["x"], dtype=np.float32)).to(task.device)
 
 
 def _generator_record(task: Task[PublishedOptions], graph: GraphTensors) -> Records:
     options, data = task.config.options, graph_data(task)
-    device, nodes = graph.x_NF.device, data.train_nodes
+    device = graph.x_NF.device
     generator = train_generator(
         graph,
-        nodes.to(device),
-        torch.from_numpy(data.labels)[nodes].to(device),
+        data.train_nodes.to(device),
+        data.train_labels.to(device),
         len(task.config.seen_classes),
         epochs=options.generator_epochs,
         batch_size=options.batch_size,

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from client_app.graphs.node_training import graph_data
+from client_app.graphs.node_data import graph_data
 from client_app.method import Task
+from client_app.methods.fedlog.condensation import clip_rows
 from client_app.methods.fedlog.slot_attack import FILE, measure
 from client_app.policy import support_floor
 from common.files import write_json
@@ -37,8 +38,7 @@ def synthetic_record(task: Task[PublishedOptions], head_CSF: NDArray[np.float32]
     counts_C = graph_data(task).train_counts(len(task.config.seen_classes))
     x_CSF = head_CSF.astype(np.float64)
     if options.slot_clip is not None:
-        norm = np.linalg.norm(x_CSF, axis=2, keepdims=True)
-        x_CSF = x_CSF * np.minimum(1.0, options.slot_clip / np.maximum(norm, 1e-12))
+        x_CSF = clip_rows(x_CSF, options.slot_clip)
     if options.slot_noise:
         place = [task.config.seed, task.plan.round, zlib.crc32(task.site.name.encode())]
         x_CSF = x_CSF + np.random.default_rng(place).normal(0.0, options.slot_noise, x_CSF.shape)

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from client_app.graphs.node_training import device_of, graph_data
+from client_app.graphs.node_data import graph_data
 from client_app.graphs.own_model import recall_own
 from client_app.method import Task
 from common.methods.fedlog_published import PublishedOptions, build_network
@@ -46,7 +46,7 @@ def starting_model(task: Task[PublishedOptions]) -> SiteModel:
     synthetic = {
         name: torch.from_numpy((spread * rng.standard_normal(shape)).astype(np.float32)) for name in network.branches
     }
-    return SiteModel(network, synthetic).to(device_of(task))
+    return SiteModel(network, synthetic).to(task.device)
 
 
 def site_model(task: Task[PublishedOptions], weights: Mapping[str, NDArray[np.generic]] | None) -> SiteModel:

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from client_app.discovery.concepts import Concepts
-from common.discovery.similarity import centred
+from client_app.discovery.concepts import Concepts, row_cosines
 
 
 def borrow_names(
@@ -32,7 +31,7 @@ def borrow_names(
     """
     if not len(concepts) or not len(names_K):
         return concepts
-    cosine = (centred(concepts.prototypes, centre_D) @ centred(rows_KD, centre_D).T).cpu().numpy()
+    cosine = row_cosines(concepts.prototypes, rows_KD, centre_D).cpu().numpy()
     nearest = cosine.argmax(axis=1)
     found = names_K[nearest]
     take = (concepts.names < 0) & (found >= 0) & (cosine.max(axis=1) > threshold) & ~np.isin(found, labels)

@@ -7,11 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from client_app.discovery.concepts import Concepts
+from client_app.discovery.concepts import Concepts, nearest_row
 from client_app.method import Task
 from common.discovery.catalogue import Catalogue, category_labels, number_by_size
 from common.discovery.posterior import log_prior_of
-from common.discovery.similarity import centred
 from common.methods.discovery_common import CATALOGUE, MOST_CATEGORIES
 from common.methods.fedlpa.spec import FedLPAOptions
 
@@ -35,12 +34,7 @@ class Categories:
 
     def nearest(self, z_ND: Tensor) -> NDArray[np.int64]:
         """The nearest category of every sample by centred cosine, [n]."""
-        found: NDArray[np.int64] = self.cosines(z_ND).argmax(dim=1).cpu().numpy()
-        return found
-
-    def cosines(self, z_ND: Tensor) -> Tensor:
-        """Centred cosines ``[n, K]``."""
-        return centred(z_ND, self.centre_D) @ centred(self.rows_KD, self.centre_D).T
+        return nearest_row(z_ND, self.rows_KD, self.centre_D)
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -106,14 +100,8 @@ def _placed(
 ) -> NDArray[np.int64]:
     """Category of every sample: through its concept where the server matched it, else the nearest row."""
     if concepts is None:
-        by_sample: NDArray[np.int64] = (
-            (centred(z_ND, centre_D) @ centred(rows_KD, centre_D).T).argmax(dim=1).cpu().numpy()
-        )
-        return by_sample
-    prototypes = concepts.prototypes.to(z_ND.device)
-    by_concept: NDArray[np.int64] = (
-        (centred(prototypes, centre_D) @ centred(rows_KD, centre_D).T).argmax(dim=1).cpu().numpy()
-    )
+        return nearest_row(z_ND, rows_KD, centre_D)
+    by_concept = nearest_row(concepts.prototypes.to(z_ND.device), rows_KD, centre_D)
     sent = sendable(concepts, min_support)
     if len(sent) == len(own):
         by_concept[sent] = own

@@ -57,10 +57,7 @@ def run_round(task: Task[FedLPAOptions]) -> Answer:
     options = task.config.options
     network = load_network(task)
     data = task.data
-    metrics: dict[str, Metric] = {
-        "samples": len(data),
-        "labelled": int((data.labels >= 0).sum()),
-    }
+    metrics: dict[str, Metric] = {**data.size}
     if task.plan.phase == "preparation" or _never_prepared(network):
         measure_input(network, data.x)
     if task.plan.phase == "preparation":

@@ -14,7 +14,8 @@ from client_app.training.local_training import load_network, measure_input, trai
 from common.discovery.catalogue import Catalogue
 from common.discovery.posterior import category_logits
 from common.methods.discovery_common import CATALOGUE
-from common.methods.gcd import GCDOptions, categories_of
+from common.methods.gcd import GCDOptions
+from common.methods.known_categories import number_of_categories
 from common.models import Network, all_features
 from common.wire.records import Metric
 
@@ -24,10 +25,7 @@ def run_round(task: Task[GCDOptions]) -> Answer:
     torch.manual_seed(task.seed)
     options, data = task.config.options, task.data
     network = load_network(task)
-    metrics: dict[str, Metric] = {
-        "samples": len(data),
-        "labelled": int((data.labels >= 0).sum()),
-    }
+    metrics: dict[str, Metric] = {**data.size}
     records: dict[str, dict[str, NDArray[np.generic]]] = {}
     if task.plan.phase == "preparation":
         measure_input(network, data.x)
@@ -47,7 +45,7 @@ def _cluster(task: Task[GCDOptions], network: Network) -> dict[str, dict[str, ND
     clusters: Clusters = semi_supervised_kmeans(
         all_features(network, data.x).cpu().numpy(),
         data.labels,
-        categories_of(task.config),
+        number_of_categories(task.config),
         seed=task.seed,
         trials=options.kmeans_trials,
         steps=options.kmeans_steps,

@@ -5,7 +5,6 @@ Where a pretrained backbone is configured, its features take the place of pixels
 
 import time
 
-import numpy as np
 import torch
 
 from client_app.discovery.clcd import calibrate, discover
@@ -13,7 +12,6 @@ from client_app.evaluation import health
 from client_app.method import Answer, ClientMethod, Task
 from client_app.outcome import conclude
 from common.discovery.catalogue import number_by_size
-from common.discovery.similarity import centred
 from common.methods.local_infomap import LocalInfomapOptions
 from common.models import raw_inputs
 from common.wire.records import Metric
@@ -26,29 +24,16 @@ def run_round(task: Task[LocalInfomapOptions]) -> Answer:
     z_ND = torch.nn.functional.normalize(raw_inputs(task.config, data.x), dim=1)
     centre_D = z_ND.mean(dim=0)
     own = calibrate(z_ND, data.labels, centre_D, options, seed=task.config.seed)
-    concepts, resolution = discover(
-        z_ND,
-        data.labels,
-        centre_D,
-        options,
-        own=own,
-        federation=None,
-        head_cosines=None,
-        seed=task.config.seed,
-    )
+    concepts, resolution = discover(z_ND, data.labels, centre_D, options, seed=task.config.seed, own=own)
     metrics: dict[str, Metric] = {
-        "samples": len(data),
-        "labelled": int((data.labels >= 0).sum()),
+        **data.size,
         "concepts": len(concepts),
         "resolution": resolution,
         "discovery-seconds": time.perf_counter() - started,
         **health(z_ND, centre_D, concepts, None),
     }
-    rows = centred(concepts.prototypes, centre_D)
-    probability = (centred(z_ND, centre_D) @ rows.T / 0.1).softmax(dim=1).numpy()
-    confidence = probability[np.arange(len(z_ND)), concepts.assigned]
     numbers = number_by_size(concepts.names, concepts.counts)
-    records = conclude(task, concepts.names, numbers, concepts.assigned, confidence)
+    records = conclude(task, concepts.names, numbers, concepts.assigned, concepts.confidence(z_ND, centre_D))
     return Answer(records, metrics)
 
 

@@ -10,7 +10,8 @@ from client_app.outcome import conclude
 from client_app.training.alignment import Alignment, make_prior
 from client_app.training.local_training import load_network, measure_input, train_locally, weights_record
 from common.discovery.catalogue import number_by_size
-from common.methods.simgcd import SimGCDOptions, head_rows
+from common.methods.known_categories import number_of_categories
+from common.methods.simgcd import SimGCDOptions
 from common.models import LOGIT_TEMPERATURE, Network, all_features
 from common.wire.records import Metric
 
@@ -19,12 +20,9 @@ def run_round(task: Task[SimGCDOptions]) -> Answer:
     """Score the incoming head, train, answer with weights."""
     torch.manual_seed(task.seed)
     options, data = task.config.options, task.data
-    k = head_rows(task.config)
+    k = number_of_categories(task.config)
     network = load_network(task)
-    metrics: dict[str, Metric] = {
-        "samples": len(data),
-        "labelled": int((data.labels >= 0).sum()),
-    }
+    metrics: dict[str, Metric] = {**data.size}
     if task.plan.phase == "preparation":
         measure_input(network, data.x)
         return Answer(weights_record(task, network), metrics)
@@ -50,7 +48,7 @@ def _over_head(network: Network, k: int, category: "np.ndarray[tuple[int], np.dt
 @torch.no_grad()
 def deliver(task: Task[SimGCDOptions]) -> Answer:
     """Write the site's predictions by the final head."""
-    k, data = head_rows(task.config), task.data
+    k, data = number_of_categories(task.config), task.data
     network = load_network(task)
     probability = (network.head_cosines(all_features(network, data.x)) / LOGIT_TEMPERATURE).softmax(dim=1)
     confidence, chosen = probability.max(dim=1)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from common.discovery.catalogue import Catalogue, number_by_size
+from common.discovery.catalogue import Catalogue
 
 
 @dataclass(frozen=True)
@@ -37,34 +37,22 @@ def match_rows(
         threshold: centred cosine of weighted means above which two groups of novel rows join.
     """
     unit = centred_rows(rows, centre)
-    group = np.full(len(rows), -1, dtype=np.int64)
     seen = np.unique(names[names >= 0])
-    for k, name in enumerate(seen):
-        group[names == name] = k
+    group = np.searchsorted(seen, names)
     novel = np.flatnonzero(names < 0)
     joined = join_rows(unit[novel], counts[novel].astype(np.float64), threshold)
     sizes = np.bincount(joined, weights=counts[novel], minlength=joined.max(initial=-1) + 1)
     # Ties in size are broken by content, never by the order of clients.
     first = [tuple(map(float, unit[novel][joined == g].sum(axis=0))) for g in range(len(sizes))]
     order = sorted(range(len(sizes)), key=lambda g: (-sizes[g], first[g]))
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    group[novel] = len(seen) + rank[joined]
+    group[novel] = len(seen) + np.argsort(order)[joined]
     total = len(seen) + len(order)
     category_names = np.concatenate([seen, np.full(len(order), -1)]).astype(np.int64)
     category_counts = np.bincount(group, weights=counts, minlength=total).astype(np.int64)
-    means = (
-        np.stack([_weighted_sum(rows[group == k], counts[group == k]) for k in range(total)])
-        if total
-        else np.zeros((0, rows.shape[1]))
-    )
-    catalogue = Catalogue(
-        rows=_unit(means).astype(np.float32),
-        names=category_names,
-        numbers=number_by_size(category_names, category_counts),
-        counts=category_counts,
-    )
-    return Matched(catalogue, group)
+    means = np.zeros((total, rows.shape[1]))
+    for k in range(total):
+        means[k] = _weighted_sum(rows[group == k], counts[group == k])
+    return Matched(Catalogue.numbered(_unit(means).astype(np.float32), category_names, category_counts), group)
 
 
 def join_rows(unit: NDArray[np.float64], weight: NDArray[np.float64], threshold: float) -> NDArray[np.int64]:
@@ -93,8 +81,7 @@ def join_rows(unit: NDArray[np.float64], weight: NDArray[np.float64], threshold:
         similarity[b, :] = similarity[:, b] = -np.inf
         alive = similarity[a] > -np.inf
         similarity[a, alive] = similarity[alive, a] = mean[alive] @ mean[a]
-    result = np.empty(m, dtype=np.int64)
-    result[order] = np.unique(member, return_inverse=True)[1]
+    result: NDArray[np.int64] = np.unique(member, return_inverse=True)[1][np.argsort(order)]
     return result
 
 

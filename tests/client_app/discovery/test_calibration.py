@@ -27,10 +27,10 @@ def test_the_curve_peaks_where_communities_are_the_classes():
     edges, labels = _hierarchy()
     grid = (1.0, 20.0)
     assert [communities(edges, r, seed=0).max() + 1 for r in grid] == [16, 4]
-    curve = calibration_curve(edges, labels, grid, hidings=2, seed=0, mend=False)
+    curve = calibration_curve(edges, labels, grid, hidings=2, seed=0, refined=False)
     assert curve[1] == pytest.approx(1.0)
     assert curve[0] < 0.5
-    fine = calibration_curve(edges, np.arange(80) // 5, grid, hidings=2, seed=0, mend=False)
+    fine = calibration_curve(edges, np.arange(80) // 5, grid, hidings=2, seed=0, refined=False)
     assert fine[0] == pytest.approx(1.0)
     assert fine[1] < fine[0]
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +15,7 @@ from common.errors import InputError
 
 def test_every_site_holds_its_samples_and_its_truth(tmp_path):
     digits = read_dataset("digits").take(np.arange(100))
-    digits = digits.with_labels((None, *digits.labels[1:]))
+    digits = replace(digits, labels=(None, *digits.labels[1:]))
     split = split_federation(digits, clients=3, alpha=0.5, seed=1)
     materialise_sites(digits, split, tmp_path / "sites")
     for k, rows in enumerate(split.sites):

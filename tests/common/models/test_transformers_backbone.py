@@ -202,7 +202,7 @@ def test_neighbours_are_sought_in_the_initial_features_whatever_was_learnt(folde
     first = network.neighbour_input(x)
     torch.testing.assert_close(first, network.backbone(network.prepare(x)).detach())
     with torch.no_grad():
-        for parameter in network.pretrained_parameters():
+        for parameter in network.backbone.pretrained_parameters():
             parameter.add_(torch.randn_like(parameter))
     assert not torch.allclose(network.backbone(network.prepare(x)), first)
     assert torch.equal(network.neighbour_input(x), first)

@@ -10,7 +10,7 @@ import pytest
 from common.config import make_config
 from common.run.metrics import DiscoveryFinal, RunMetrics, Split
 from fedlpa.benchmark import cells as module
-from fedlpa.benchmark.cells import Cell, run_cells, simulate_command
+from fedlpa.benchmark.cells import Cell, run_cell, simulate_command
 
 STUB = """
 import json, pathlib, sys
@@ -32,17 +32,6 @@ if how == "break":
 """
 
 
-class _View:
-    def __init__(self):
-        self.told = []
-
-    def on_start(self, cell):
-        self.told.append(cell.name)
-
-    def on_result(self, result, seconds):
-        self.told.append(result.status)
-
-
 def _cell(name, **settings):
     return Cell(name, {"rows": 100, **settings}, {"seed": 0})
 
@@ -60,7 +49,7 @@ def go(tmp_path):
             ending = how.get(cell.name, "work")
             return [sys.executable, "-c", STUB, str(folder), config.to_json(), ending, str(overwrite)]
 
-        results = run_cells(cells, tmp_path, _View(), command)
+        results = [run_cell(cell, tmp_path, command) for cell in cells]
         return results, calls.read_text().splitlines() if calls.exists() else []
 
     return run
@@ -122,9 +111,9 @@ def test_a_cell_that_takes_too_long_is_ended_with_all_it_started(tmp_path, monke
     child = "import time; time.sleep(600)"
     start = f"p = subprocess.Popen([sys.executable, '-c', {child!r}])"
     parent = f"import subprocess, sys; {start}; print(p.pid, flush=True); p.wait()"
-    results = run_cells([_cell("a")], tmp_path, _View(), lambda *given: [sys.executable, "-c", parent])
-    assert results[0].status == "failed"
-    assert "too long" in results[0].error
+    result = run_cell(_cell("a"), tmp_path, lambda *given: [sys.executable, "-c", parent])
+    assert result.status == "failed"
+    assert "too long" in result.error
     pid = int((tmp_path / "a.log").read_text())
     end = time.monotonic() + 20
     while _alive(pid) and time.monotonic() < end:  # a killed process is gone a moment later
