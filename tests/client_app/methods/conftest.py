@@ -22,6 +22,7 @@ from common.run.run_files import RunFiles
 from common.settings import AnyConfig
 from common.wire.contract import violations
 from common.wire.messages import client_content
+from tests.made_graph import made_graph
 
 Records = Mapping[str, Mapping[str, NDArray[Any]]]
 CLOCK = {"discovery-seconds"}
@@ -106,5 +107,37 @@ def start(asked_site: Callable[..., AskedSite]) -> Callable[..., tuple[AskedSite
         site = asked_site(**settings)
         rows = len(site.config.seen_classes) if head_rows is None else head_rows
         return site, {"weights": initial_weights(site.config, rows)}
+
+    return make
+
+
+@pytest.fixture
+def graph_site(
+    small_federation: Callable[..., tuple[AnyConfig, RunFiles]], rows_file: Path, tmp_path: Path
+) -> Callable[..., tuple[AskedSite, Records]]:
+    """Makes the first of three sites of a graph, or of two of a table, and the weights that a run begins with.
+
+    ``real``: as an institution whose policy lets out what stands for 4 nodes.
+    """
+    from common.data.graph import write_graph
+    from common.methods.graph_common import features
+    from common.models.graph_sage import build_graph_sage
+
+    def make(method: str, *, table: bool = False, real: bool = False, **settings: object) -> tuple[AskedSite, Records]:
+        if table:
+            given = {"data": str(rows_file), "clients": 2, "knn": 5}
+        else:
+            write_graph(made_graph(), tmp_path / "graph.npz")
+            given = {"data": str(tmp_path / "graph.npz"), "clients": 3}
+        given |= {"rows": None, "device": "cpu", "batch_size": 16, "rounds": 4, "score_every": 2, **settings}
+        config, files = small_federation(method=method, **given)
+        site: Site = simulated_site(Simulation(files.sites), 0)
+        if real:
+            policy = f"methods: [{method}]\nmax-bytes-per-round: 1000000\nmin-samples: 4\n"
+            (site.folder / "policy.yaml").write_text(policy)
+            site = RealSite("north", site.data, site.folder, site.folder / "policy.yaml")
+        network = build_graph_sage(features(config), len(config.seen_classes), config.seed, 0.5, False)
+        weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+        return AskedSite(config, site), {"weights": weights}
 
     return make
