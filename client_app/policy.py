@@ -39,7 +39,21 @@ def load_policy(path: Path, method: str) -> Policy:
     """The policy for runs of ``method``.
 
     Raises:
-        InputError: no policy file, an unreadable one, or one that does not name the method: all refuse the run.
+        InputError: as ``read_policy``, or it does not name the method: all refuse the run.
+    """
+    policy = read_policy(path)
+    if method not in policy.methods:
+        raise InputError(
+            f"{path} does not allow the method '{method}', so nothing may leave; add it to 'methods' to take part."
+        )
+    return policy
+
+
+def read_policy(path: Path) -> Policy:
+    """A site's policy, whatever it is asked to run.
+
+    Raises:
+        InputError: no policy file, or an unreadable one.
     """
     import yaml
 
@@ -55,12 +69,7 @@ def load_policy(path: Path, method: str) -> Policy:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark is not None else ""
         raise InputError(f"{path} is not YAML text{where}, so nothing may leave; mend the policy file.") from None
-    policy = check_settings(Policy, values, path)
-    if method not in policy.methods:
-        raise InputError(
-            f"{path} does not allow the method '{method}', so nothing may leave; add it to 'methods' to take part."
-        )
-    return policy
+    return check_settings(Policy, values, path)
 
 
 def support_floor(site: Site, method: str, floor: int) -> int:

@@ -1,7 +1,9 @@
 """What a run is made with: the settings that all methods share, and on top of them the method's own options.
 
 Every setting says whose it is: the run's (the server sets it for all), the site's own, or a simulation's, which
-plays the sites and knows the truth. The run's is the rule; the others are marked.
+plays the sites and knows the truth. The run's is the rule; the others are marked. Options that several methods share
+stand in ``common/methods/option_groups.py`` and ``graph_common.py``; ``common/config.py`` makes settings of text and
+refuses unknown keys.
 """
 
 import json

@@ -1,7 +1,5 @@
-"""The wire contract: every record that may leave a client, declared once.
-
-The client's guard and the server's validation both read this declaration; whatever it does not name is
-refused on both sides.
+"""The form of a wire contract, and its checker. What a method sends is declared once, in its ``contract`` below
+``common/methods``; the client's guard and the server's validation both read that, and refuse what it does not name.
 """
 
 import io

@@ -54,7 +54,7 @@ def build_report(folder: Path, features: Features | None = None) -> Path:
         cost_charts=[chart for chart in cost_charts if chart],
         participation=participation(run.rounds),
         privacy=privacy_sentences(run.metrics.privacy if run.metrics else None),
-        is_graph=run.setting("method") == "fedlog" or "unseen_node" in run.scores,
+        is_graph=run.is_graph,
         discovered=read_discovered(run, features),
         of_features=features is not None,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from common.errors import InputError
 from common.files import read_object
+from common.methods.registry import all_methods
 from common.run.metrics import RunMetrics, RunSeconds, Wire
 from common.run.record import Categories, Part, RoundRecord, Scores, Traffic, read_rounds, score_groups
 
@@ -37,6 +38,12 @@ class Run:
     metrics: RunMetrics | None
     model: ModelSummary
     finished: datetime
+
+    @property
+    def is_graph(self) -> bool:
+        """Whether nodes of graphs were classified, rather than categories discovered."""
+        spec = all_methods().get(self.setting("method", ""))
+        return "unseen_node" in self.scores or (spec is not None and not spec.embeds_samples)
 
     def setting(self, name: str, default: str | None = None) -> Any:
         """A value of the configuration, or of the metrics where the configuration lacks it."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from math import prod
 from pathlib import Path
 
-from client_app.policy import load_policy, shortcomings
+from client_app.policy import load_policy, read_policy, shortcomings
 from client_app.site import real_site
 from client_app.site_config import SiteConfig
 from common.config import make_config
@@ -112,7 +112,7 @@ def _data(config: SiteConfig, run: AnyConfig | None) -> str:
 
 def _policy(config: SiteConfig, run: AnyConfig | None) -> str:
     """Read the policy and, if there is a run, check that it lets out what the run needs."""
-    policy = load_policy(config.policy, run.method if run else "fedlpa")
+    policy = load_policy(config.policy, run.method) if run else read_policy(config.policy)
     if run is None:
         return f"{config.policy} can be used"
     contract = get_method(run.method).contract(run, Deployment())
