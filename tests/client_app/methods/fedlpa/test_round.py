@@ -121,7 +121,8 @@ def test_preparation_measures_the_input_and_nothing_else(begin: Callable[..., An
 
 def test_training_moves_the_weights_and_measures_the_features_before_it(begin: Callable[..., Any]) -> None:
     site, records = begin()
-    records = {"weights": site.ask(1, records).records["weights"]}
+    prepared = site.ask(1, records).records["weights"]
+    records = {"weights": {**prepared, "feature_mean": prepared["feature_mean"] + np.float32(0.01)}}  # a federation's
     network = restore_network(site.config, records["weights"])
     expected = all_features(network, site.data.x).numpy().mean(axis=0)
     sent = site.ask(2, records).records["weights"]
