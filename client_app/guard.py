@@ -12,7 +12,7 @@ from flwr.app import Context, Error, Message, MessageType
 
 from client_app.audit import append_message
 from client_app.policy import Policy, load_policy, policy_violations
-from client_app.site import SimulatedSite, Site, site_of
+from client_app.site import RealSite, SimulatedSite, Site, site_of
 from client_app.site_log import log_to_site
 from client_app.update_noise import Noise, apply_noise, count_noised
 from common.errors import InputError
@@ -76,6 +76,8 @@ def _judge(
     Args:
         policy: the site's own; None for a simulated site, where the contract alone applies.
     """
+    if isinstance(site, RealSite) and policy is None:
+        return ["no usable policy"]
     if not reply.has_content():
         return ["the reply has no content"]
     contract = _contract(message, instruction, site)
@@ -116,6 +118,8 @@ def _contract(message: Message, instruction: Instruction, site: Site) -> Contrac
     kind = message.metadata.message_type
     method = get_method(config.method)
     contract = method.contract(config, site.place)
+    if isinstance(site, RealSite):
+        contract = contract.at_institution()
     if kind == MessageType.TRAIN:
         return round_contract(contract, method.plan(config, instruction.round))
     return contract.delivery() if kind == DELIVER else contract.metrics_only()

@@ -12,7 +12,7 @@ from client_app.site import SimulatedSite, Site
 from common.errors import InputError
 from common.toml_file import FileSettings, check_settings
 from common.wire.contract import METRICS, Contract
-from common.wire.records import SIMULATED_METRICS, WEIGHTS
+from common.wire.records import WEIGHTS
 
 
 class Policy(FileSettings):
@@ -95,11 +95,10 @@ def policy_violations(content: RecordDict, contract: Contract, policy: Policy) -
 
 def shortcomings(policy: Policy, contract: Contract) -> list[str]:
     """What a run wants to send and the policy does not let out; a sentence each. For the preflight."""
+    contract = contract.at_institution()
     wanted = [record.name for record in contract.records]
     return [f"record '{name}' is not in the policy" for name in wanted if name not in policy.records] + [
-        f"metric '{name}' is not in the policy"
-        for name in contract.metrics
-        if name not in (*policy.scalars, *SIMULATED_METRICS)
+        f"metric '{name}' is not in the policy" for name in contract.metrics if name not in policy.scalars
     ]
 
 

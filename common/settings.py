@@ -72,6 +72,10 @@ CONDUCT = frozenset(
 """Keys that say where and how patiently a run is conducted, not what it is: with others it is the same run."""
 
 
+OWN_KEYS = frozenset(kebab(name) for name in SiteOptions.model_fields)
+"""Keys of a site's own settings; ``site.toml`` takes these, so no method can have others."""
+
+
 class RunConfig(SiteOptions, Generic[O_co]):
     """The configuration of a run. ``options`` holds the method's own part; files and flags are flat."""
 
@@ -177,8 +181,13 @@ class RunConfig(SiteOptions, Generic[O_co]):
         return json.dumps(self.flat(), allow_nan=False)
 
     def at_site(self, own: SiteOptions) -> Self:
-        """The same run as one site works on it: with the site's own settings, whatever the run says."""
-        return self.model_copy(update=dict(own))
+        """The same run as one institution works on it, whatever the run says: its own settings, and no simulation's."""
+        usual = {name: field.default for name, field in _fields_of(Owner.SIMULATION, RunConfig)}
+        options = self.options.model_copy(
+            update={name: field.default for name, field in _fields_of(Owner.SIMULATION, type(self.options))}
+        )
+        mine = {name: getattr(own, name) for name in SiteOptions.model_fields}
+        return self.model_copy(update={**usual, **mine, "data": "", "options": options})
 
     def but(self, **changes: object) -> Self:
         """A copy with other values (attribute names), checked again.
@@ -210,9 +219,14 @@ def build_config(options: type[O], values: Mapping[str, object]) -> RunConfig[O]
         raise InputError(_invalid_value(error, values)) from None
 
 
-def is_site_setting(key: str) -> bool:
-    """Whether ``key`` is a site's own."""
-    return key in {kebab(name) for name in SiteOptions.model_fields}
+def _fields_of(owner: Owner, model: type[Options]) -> Iterator[tuple[str, FieldInfo]]:
+    """Attribute name and field of every setting of ``model`` that is ``owner``'s."""
+    return ((name, field) for name, field in model.model_fields.items() if owner_of(field) is owner)
+
+
+def owner_of(field: FieldInfo) -> Owner:
+    """Whose a setting is, by its mark; the run's without one."""
+    return next((mark for mark in field.metadata if isinstance(mark, Owner)), Owner.RUN)
 
 
 def settings_of(options: type[Options]) -> Iterator[tuple[str, FieldInfo, Owner]]:
@@ -220,8 +234,7 @@ def settings_of(options: type[Options]) -> Iterator[tuple[str, FieldInfo, Owner]
     for model in (RunConfig, options):
         for name, field in model.model_fields.items():
             if name != "options":
-                owner = next((mark for mark in field.metadata if isinstance(mark, Owner)), Owner.RUN)
-                yield kebab(name), field, owner
+                yield kebab(name), field, owner_of(field)
 
 
 def _from_text(value: object) -> object:

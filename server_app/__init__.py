@@ -1,1 +1,1 @@
-"""What runs in the cloud: the Flower ServerApp, the round loop, run files and the report."""
+"""What runs in the cloud: the Flower ServerApp, the round loop, aggregation, the methods' server sides."""

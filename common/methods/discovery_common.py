@@ -6,7 +6,7 @@ from common.methods.plan import RoundPlan, plan_training
 from common.place import Place, Simulation
 from common.settings import AnyConfig
 from common.wire.contract import ArraySpec, Record, ScalarSpec, specs_of
-from common.wire.records import COUNT, LOSS, MOST, SECONDS, TRUTH, UNIT, WEIGHTS
+from common.wire.records import COUNT, LOSS, MOST, SECONDS, SITE_NUMBER, TRUTH, UNIT, WEIGHTS
 
 CATALOGUE = "catalogue"
 """Category rows: ``rows`` [m, d], ``counts`` [m], ``names`` [m] (index of a seen class, or -1)."""
@@ -17,7 +17,7 @@ RESOLUTIONS = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0)
 MOST_CATEGORIES = 1024
 
 COMMON_METRICS = {
-    "site": COUNT,
+    "site": SITE_NUMBER,
     "samples": COUNT,
     "labelled": COUNT,
     "seconds": SECONDS,

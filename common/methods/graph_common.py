@@ -11,7 +11,7 @@ from common.methods.plan import RoundPlan
 from common.place import Place, Simulation
 from common.settings import SIMULATION, AnyConfig, Options, RunConfig
 from common.wire.contract import ArraySpec, Contract, Record, ScalarSpec, specs_of
-from common.wire.records import COUNT, LOSS, MOST, SECONDS, TRUTH, UNIT, WEIGHTS
+from common.wire.records import COUNT, LOSS, MOST, SECONDS, SITE_NUMBER, TRUTH, UNIT, WEIGHTS
 
 if TYPE_CHECKING:
     from common.models.graph_sage import GraphSage
@@ -22,7 +22,7 @@ COLUMNS = ("validation", "seen", "unseen_node", "missing_class", "new_client")
 """What a model is scored on (docs/evaluation.md#graph-columns); the first chooses, the others judge."""
 
 GRAPH_METRICS: dict[str, ScalarSpec] = {
-    "site": COUNT,
+    "site": SITE_NUMBER,
     "samples": COUNT,
     "labelled": COUNT,
     "seconds": SECONDS,

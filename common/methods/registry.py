@@ -50,7 +50,8 @@ def implementation(package: str, name: str, kind: type[M]) -> M:
     """What one side has for the method ``name``: ``METHOD`` of its room in ``package``."""
     get_method(name)
     found = importlib.import_module(f"{package}.{_rooms()[name][0]}").METHOD
-    assert isinstance(found, kind)
+    if not isinstance(found, kind):
+        raise TypeError(f"METHOD of {package}.{_rooms()[name][0]} is no {kind.__name__}")
     return found
 
 

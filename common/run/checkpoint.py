@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from common.files import write_atomically
 
-SCHEMA = 1
+SCHEMA = 2
+"""1: before every method's weights stood under ``weights/``."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ def read_checkpoint(path: Path) -> tuple[int, Snapshot]:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {})["fedlpa"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if header["schema"] != SCHEMA:
+            raise ValueError(f"it was written by another version, schema {header['schema']}")
         return int(header["round"]), Snapshot(arrays, header["values"])
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise InputError(f"{path} cannot be read ({error}); restore it or start again with --overwrite.") from None

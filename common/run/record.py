@@ -189,17 +189,22 @@ def score_groups(scores: Scores) -> tuple[dict[str, Mapping[str, Score]], dict[s
 
 
 def read_rounds(path: Path) -> list[RoundRecord]:
-    """The records in a ``rounds.jsonl``, in order; of a round that was run again after a resume, the last.
+    """The records in a ``rounds.jsonl``, in order; of a round that was run again after a resume, the last."""
+    return [record for record, _ in read_lines(path)]
+
+
+def read_lines(path: Path) -> list[tuple[RoundRecord, str]]:
+    """As ``read_rounds``, each with its line as it stands there, which may hold what a later version wrote.
 
     What is no record is left out: a killed server leaves half a last line, whose round is run and written again.
     """
     if not path.is_file():
         return []
-    records: dict[int, RoundRecord] = {}
+    found: dict[int, tuple[RoundRecord, str]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             record = RoundRecord.model_validate_json(line)
         except ValueError:
             continue
-        records[record.round] = record
-    return [records[number] for number in sorted(records)]
+        found[record.round] = record, line
+    return [found[number] for number in sorted(found)]

@@ -10,7 +10,7 @@ from common.config import load_config
 from common.errors import InputError
 from common.files import write_json, write_text
 from common.run.checkpoint import read_checkpoint
-from common.run.record import RoundRecord, read_rounds
+from common.run.record import RoundRecord, read_lines, read_rounds
 from common.settings import CONDUCT, AnyConfig
 
 OWN_FILES = (
@@ -105,9 +105,9 @@ class RunFiles:
         """Drop lines of rounds after ``last``, which a resumed run does again, and checkpoints that were cut short."""
         for part in self.folder.glob(f".{self.checkpoint.name}.*.part"):
             part.unlink(missing_ok=True)
-        kept = [record for record in self.history() if record.round <= last]
-        write_text(self.rounds, "".join(record.to_line() for record in kept))
-        return kept
+        kept = [(record, line) for record, line in read_lines(self.rounds) if record.round <= last]
+        write_text(self.rounds, "".join(f"{line}\n" for _, line in kept))
+        return [record for record, _ in kept]
 
     def add_round(self, record: RoundRecord) -> None:
         """Append a round's line and flush it."""

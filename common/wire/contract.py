@@ -48,6 +48,8 @@ class ScalarSpec:
     high: float = math.inf
     length: int | None = None
     whole: bool = False
+    simulated: bool = False
+    """Whether only sites of a simulation report it."""
     group: str = ""
     """Under which heading a round's record shows its mean over the sites: ``loss``, ``health``, or not at all."""
 
@@ -94,6 +96,11 @@ class Contract:
     def without(self, name: str) -> "Contract":
         """The same without one array record: a reply that holds it is refused."""
         return Contract(tuple(record for record in self.records if record.name != name), self.metrics)
+
+    def at_institution(self) -> "Contract":
+        """What an institution's reply may hold: nothing that exists in simulations only."""
+        records = tuple(record for record in self.records if not record.benchmark)
+        return Contract(records, {name: spec for name, spec in self.metrics.items() if not spec.simulated})
 
     def metrics_only(self) -> "Contract":
         """The part that a reply without arrays must fit."""

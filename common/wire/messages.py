@@ -44,8 +44,9 @@ def server_content(instruction: Instruction, records: Records) -> RecordDict:
         "round": instruction.round,
         "simulation-root": str(instruction.place.root) if isinstance(instruction.place, Simulation) else "",
         "run": instruction.run,
-        **{name: list(value) for name, value in instruction.values.items()},
     }
+    assert not run.keys() & instruction.values.keys(), "a value has the name of a part of the instruction"
+    run |= {name: list(value) for name, value in instruction.values.items()}
     return RecordDict({RUN: ConfigRecord(run), **_array_records(records)})
 
 

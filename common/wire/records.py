@@ -20,14 +20,13 @@ WEIGHTS = "weights"
 TRUTH = "truth"
 """Benchmarks only: counts of predictions by true class."""
 
-SIMULATED_METRICS = ("site",)
-"""Scalars that only simulated sites report."""
-
 MOST = 2**40
 """No count is larger."""
 UNIT = ScalarSpec(0.0, 1.0)
 LOSS = ScalarSpec(-1e4, 1e4, group="loss")
 COUNT = ScalarSpec(0, MOST, whole=True)
+SITE_NUMBER = ScalarSpec(0, MOST, whole=True, simulated=True)
+"""Which of its sites a node of a simulation plays."""
 SECONDS = ScalarSpec(0, 1e7)
 
 

@@ -6,10 +6,10 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from common.config import make_config
+from common.methods.known_categories import KnownCategoriesOptions
 from common.methods.registry import get_method
 from common.place import Deployment
 from common.settings import AnyConfig, Owner, SiteOptions, kebab, settings_of
-from common.wire.records import SIMULATED_METRICS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -80,10 +80,18 @@ def _templates() -> "Environment":
 
 def _sent(config: AnyConfig) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
     """Names of the usual records, of those that need a site's consent, and of the metrics."""
-    spec = get_method(config.method)
-    if not (config.kind and config.sample_shape and config.seen_classes):  # names do not depend on what is missing
-        config = config.but(kind="vectors" if spec.embeds_samples else "graph", sample_shape=(1,), seen_classes=("a",))
-    contract = spec.contract(config, Deployment())
+    contract = get_method(config.method).contract(_filled_in(config), Deployment()).at_institution()
     usual = [record.name for record in contract.records if not record.consent]
     others = [record.name for record in contract.records if record.consent]
-    return usual, others, sorted(set(contract.metrics) - set(SIMULATED_METRICS))
+    return usual, others, sorted(contract.metrics)
+
+
+def _filled_in(config: AnyConfig) -> AnyConfig:
+    """The configuration with what is missing of the data made up: names of records and metrics depend on none of it."""
+    if config.kind and config.sample_shape and config.seen_classes:
+        return config
+    made_up: dict[str, object] = {"kind": "vectors" if get_method(config.method).embeds_samples else "graph"}
+    made_up |= {"sample_shape": (1,), "seen_classes": ("a",), "model": "auto"}
+    if isinstance(config.options, KnownCategoriesOptions):
+        made_up["categories"] = config.options.categories or 1
+    return config.but(**made_up)

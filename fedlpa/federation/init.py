@@ -11,7 +11,7 @@ from common.config import check_place, make_config
 from common.errors import InputError
 from common.files import write_text
 from common.place import Deployment
-from common.settings import AnyConfig, SiteOptions, is_site_setting
+from common.settings import OWN_KEYS, AnyConfig
 from fedlpa.federation import config_files
 from fedlpa.federation.certificates import write_authority, write_server_certificate, write_site_keys
 from fedlpa.flower.pin import installed_hash
@@ -75,10 +75,8 @@ def add_site(folder: Path, name: str) -> Path:
         raise InputError(f"{target} already exists; choose another name.")
     target.mkdir(mode=0o700)
     (target / "state").mkdir(mode=0o700)
-    write_text(
-        target / "site.toml",
-        config_files.site_toml(name, load_site_config(example).server, installed_hash(), SiteOptions()),
-    )
+    like = load_site_config(example)
+    write_text(target / "site.toml", config_files.site_toml(name, like.server, installed_hash(), like.own))
     for file in ("policy.yaml", "ca.crt", "run.toml"):
         if (example.parent / file).exists():
             shutil.copyfile(example.parent / file, target / file)
@@ -113,7 +111,7 @@ def _check_names(sites: tuple[str, ...]) -> None:
 def _run_settings(settings: dict[str, str], data_like: tuple[str, ...]) -> AnyConfig:
     from common.data.read import ReadOptions, read_dataset
 
-    check_place({key: value for key, value in settings.items() if not is_site_setting(key)}, Deployment(), "--set")
+    check_place({key: value for key, value in settings.items() if key not in OWN_KEYS}, Deployment(), "--set")
     config = make_config({**settings, "data": ""})
     names: list[str] = list(config.seen_classes)
     for source in data_like:

@@ -32,11 +32,12 @@ def load_run(path: Path, assigned: dict[str, str] | None = None) -> RunOrder:
     settings = read_toml(path)
     server = beside(path, str(settings.pop(SERVER, "server/server.toml")))
     given = {**settings, **(assigned or {})}
-    check_place(given, Deployment(), path)
     try:
         config = make_config({**given, "data": ""})
     except InputError as error:
         raise InputError(f"{error} (settings of {path}, where it can be mended too)") from None
+    check_place(settings, Deployment(), path)
+    check_place({"method": config.method, **(assigned or {})}, Deployment(), "--set")
     for name, value in (("kind", config.kind), ("sample-shape", config.sample_shape)):
         if not value:
             raise InputError(

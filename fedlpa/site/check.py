@@ -8,7 +8,7 @@ from pathlib import Path
 from client_app.policy import load_policy, read_policy, shortcomings
 from client_app.site import real_site
 from client_app.site_config import SiteConfig
-from common.config import make_config
+from common.config import check_place, make_config
 from common.errors import InputError
 from common.methods.registry import get_method
 from common.place import Deployment
@@ -91,6 +91,7 @@ def _read_run(path: Path) -> AnyConfig | None:
         return None
     settings = read_toml(path)
     settings.pop("server", None)
+    check_place(settings, Deployment(), path)
     config = make_config({**settings, "data": ""})
     return config if config.kind and config.sample_shape and config.seen_classes else None
 
@@ -101,7 +102,8 @@ def _data(config: SiteConfig, run: AnyConfig | None) -> str:
     from common.data.read import ReadOptions, read_dataset
 
     if run is None:
-        alone = read_dataset(str(config.data), ReadOptions(label_column=config.label_column))
+        options = ReadOptions(label_column=config.label_column, skip_bad_images=config.skip_bad_images)
+        alone = read_dataset(str(config.data), options)
         return f"{len(alone)} {alone.kind} of shape {alone.sample_shape}; no run.toml says what is expected"
     if not config.data.exists():
         raise InputError(f"{config.data} does not exist; correct 'data' in {config.source}.")

@@ -1,3 +1,4 @@
+import json
 import random
 import subprocess
 import sys
@@ -5,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from common.config import make_config
 from common.errors import InputError
@@ -76,6 +78,14 @@ def test_a_run_with_a_damaged_checkpoint_is_neither_resumed_nor_lost(tmp_path):
     assert files.claim(CONFIG, overwrite=False) is True
 
 
+def test_a_checkpoint_of_another_version_is_refused_not_misread(tmp_path):
+    files = _unfinished(tmp_path / "run")
+    header = json.dumps({"schema": 1, "round": 1, "values": {}})
+    files.checkpoint.write_bytes(save({"w": np.zeros(1)}, {"fedlpa": header}))
+    with pytest.raises(InputError, match="another version, schema 1"):
+        files.claim(CONFIG, overwrite=False)
+
+
 def test_a_folder_whose_run_died_before_it_began_is_claimed(tmp_path):
     for name in (".follow.lock", ".run.lock", ".config.json.abc.part"):
         (tmp_path / name).touch()
@@ -124,6 +134,14 @@ def test_resuming_drops_later_lines_and_goes_on_in_a_fresh_one(tmp_path):
     files.add_round(RoundRecord(round=3))
     assert [record.round for record in files.history()] == [1, 2, 3]
     assert files.rounds.read_text().count("\n") == 3
+
+
+def test_what_a_later_version_wrote_of_a_round_survives_a_resume(tmp_path):
+    files = _claimed(tmp_path / "run")
+    line = '{"round": 1, "weather": "rain"}\n'
+    files.rounds.write_text(line + '{"round": 2}\n')
+    assert [record.round for record in files.keep_rounds(1)] == [1]
+    assert files.rounds.read_text() == line
 
 
 def test_a_record_with_nan_is_refused(tmp_path):

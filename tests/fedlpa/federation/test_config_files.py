@@ -1,4 +1,4 @@
-"""What ``federation init`` writes, byte for byte as when its files were strings in the code (``written/``)."""
+"""What ``federation init`` writes, byte for byte (``written/``)."""
 
 from pathlib import Path
 from typing import Any

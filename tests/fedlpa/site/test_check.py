@@ -124,7 +124,9 @@ def test_without_a_run_that_says_what_is_expected_data_and_policy_are_read_alone
     assert finding(config, "data") == (True, "30 vectors of shape (2,); no run.toml says what is expected")
     assert finding(config, "policy") == (True, f"{config.policy} can be used")
     (tmp_path / "policy.yaml").write_text("methods: [fedavg-gcd]\nmax-bytes-per-round: 1\nmin-samples: 1\n")
-    assert "does not allow the method 'fedlpa'" in finding(config, "policy")[1]
+    assert finding(config, "policy") == (True, f"{config.policy} can be used")
+    (tmp_path / "policy.yaml").write_text("methods: [fedavg-gcd]\nmax-bytes-per-round: -1\nmin-samples: 1\n")
+    assert not finding(config, "policy")[0]
     (tmp_path / "data.csv").write_text("a,label\n1,x\nmany,y\n")
     ok, told = finding(config, "data")
     assert not ok
