@@ -97,6 +97,9 @@ def predict(
         str | None, typer.Option(help="Where the model's pretrained backbone is here, if it has one.")
     ] = None,
     skip_bad_images: Annotated[bool, typer.Option(help="Leave images out that do not decode.")] = False,
+    label_column: Annotated[
+        str | None, typer.Option(help="The column of labels, if the data has one; default: as at the model's site.")
+    ] = None,
 ) -> None:
     """Name the samples of new data: seen classes by name, discovered categories as novel-<n>."""
     from rich.console import Console
@@ -113,6 +116,7 @@ def predict(
         home_share=home_share,
         backbone=backbone,
         skip_bad_images=skip_bad_images,
+        label_column=label_column,
         say=console.print,
     )
     table = Table("category", "samples", title=f"{len(found.ids)} samples")

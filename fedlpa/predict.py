@@ -37,6 +37,7 @@ def predict(
     home_share: float = 1.0,
     backbone: str | None = None,
     skip_bad_images: bool = False,
+    label_column: str | None = None,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> Predictions:
     """Predict the category of every sample of ``data`` and write ``out`` as Parquet.
@@ -51,6 +52,7 @@ def predict(
             for a site's model, else ``uniform``.
         home_share: with ``site``, the probability that a sample comes from home; the rest is uniform.
         backbone: where the pretrained backbone is on this machine; None: where it was when the run started.
+        label_column: the column of ``data`` that is no feature, if it has one; None: as at the model's site.
 
     Raises:
         InputError: the model or the data will not do; nothing is written.
@@ -78,6 +80,8 @@ def predict(
         )
     prior = prior or ("uniform" if loaded.prior is None else "site")
     loaded = _with_backbone(loaded, backbone)
+    if label_column is not None:
+        loaded = replace(loaded, config=loaded.config.but(label_column=label_column))
     dataset = _matching_data(loaded, data, skip_bad_images)
     for sentence in dataset.skipped:
         say(sentence)

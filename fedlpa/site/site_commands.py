@@ -73,11 +73,14 @@ def adapt(
     out: Annotated[Path, typer.Option(help="Folder for model/ and predictions.parquet; they stay here.")],
     epochs: Annotated[int, typer.Option(min=0, help="Passes over the labelled nodes.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the split into training and validation.")] = 0,
+    label_column: Annotated[
+        str | None, typer.Option(help="The table's column of labels; default: as at the model's site.")
+    ] = None,
 ) -> None:
     """Personalise a finished run's model at an institution that took no part in it."""
     from client_app.methods.fedlog.joining import join
 
-    found = join(model, data, out, epochs=epochs, seed=seed)
+    found = join(model, data, out, epochs=epochs, seed=seed, label_column=label_column)
 
     def share(value: float | None) -> str:
         return "-" if value is None else f"{100 * value:.1f} %"

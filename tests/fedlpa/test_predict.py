@@ -123,6 +123,19 @@ def test_with_a_uniform_prior_the_likelihood_alone_decides(
     assert found.how == "4 categories of the federation's catalogue, uniform prior"
 
 
+def test_a_column_of_labels_is_no_feature_whatever_its_name(
+    make_model: Callable[..., Path], data: str, tmp_path: Path
+) -> None:
+    """The model of a deployed run does not know what the labels' column is called anywhere."""
+    model, out = make_model(), tmp_path / "p.parquet"
+    expected = predict(model, data, out).categories
+    head, *lines = Path(data).read_text().splitlines()
+    Path(data).write_text("\n".join([f"{head},diagnosis", *(f"{line},{i % 2}" for i, line in enumerate(lines))]))
+    with pytest.raises(InputError, match=r"of shape \(5,\)"):
+        predict(model, data, out)
+    assert predict(model, data, out, label_column="diagnosis").categories == expected
+
+
 @pytest.mark.parametrize("home_share", [1.0, 0.3, 0.0])
 def test_a_sites_model_predicts_with_its_shares_for_what_comes_from_home(
     make_model: Callable[..., Path], data: str, tmp_path: Path, home_share: float

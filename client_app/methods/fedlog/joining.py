@@ -42,11 +42,16 @@ class Joined:
     slots: int
 
 
-def join(model: Path, data: Path, out: Path, *, epochs: int = 20, seed: int = 0) -> Joined:
+def join(
+    model: Path, data: Path, out: Path, *, epochs: int = 20, seed: int = 0, label_column: str | None = None
+) -> Joined:
     """Adapt the FedLoG model in ``model`` to ``data``; write ``model/`` and ``predictions.parquet`` below ``out``.
 
     A copy of the averaged model trains ``epochs`` passes over the site's training nodes and the run's slots, as the
     own model of a participant does; predictions are those of a participant.
+
+    Args:
+        label_column: a table's; None: as at the site whose model this is.
 
     Raises:
         InputError: not a FedLoG model, data that does not fit it, or an ``out`` that is taken.
@@ -58,7 +63,10 @@ def join(model: Path, data: Path, out: Path, *, epochs: int = 20, seed: int = 0)
         raise InputError(f"{data} does not exist; check the path.")
     if (out / "model").exists():
         raise InputError(f"{out / 'model'} is already there; choose another --out.")
-    task = _task(loaded, data, out, seed)
+    settings: dict[str, object] = {"seed": seed}
+    if label_column is not None:
+        settings["label-column"] = label_column
+    task = _task(loaded, data, out, settings)
     site, config = graph_data(task), task.config
     graph, options = site_tensors(task), config.options
     shared = _network_tensors(loaded)
@@ -81,8 +89,8 @@ def join(model: Path, data: Path, out: Path, *, epochs: int = 20, seed: int = 0)
     return Joined(before, after, int(site.train.sum()), int(site.validation.sum()), len(slots))
 
 
-def _task(model: Model, data: Path, out: Path, seed: int) -> Task[FedLoGOptions]:
-    config = build_config(FedLoGOptions, {**model.config.flat(), "seed": seed})
+def _task(model: Model, data: Path, out: Path, settings: dict[str, object]) -> Task[FedLoGOptions]:
+    config = build_config(FedLoGOptions, {**model.config.flat(), **settings})
     site = RealSite("joining", data, out, policy=out / "policy.yaml")  # nothing leaves, so none is needed
     plan = FEDLOG.plan(config, config.rounds)
     loaded = load_graph_data(site, config)
