@@ -42,9 +42,10 @@ quick: install-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -q -m "not runs and not slow and not gpu" --ignore=tests/runs --ignore=tests/deployment
 
-# Two processes, a file to each at a time: while one waits for a server to notice something, the other computes.
+# Two processes, a file to each at a time: while one waits for a server to notice something, the other computes. In the
+# order of the tree: the files that wait longest hold few tests, and would come last.
 test: install-dev
-	$(BIN)/python -m pytest -q -m "not slow and not gpu" --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -q -m "not slow and not gpu" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-all: install-dev
 	$(BIN)/python -m pytest -q
