@@ -36,11 +36,11 @@ install-dev: $(VENV)/.installed-dev
 demo: install
 	$(BIN)/fedlpa simulate --out $(OUT) --overwrite
 
-# One process: a second one would import torch again, which costs on two cores what it saves.
 quick: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -q -m "not runs and not slow and not gpu" --ignore=tests/runs --ignore=tests/deployment
+	$(BIN)/python -m pytest -q -m "not runs and not slow and not gpu" --ignore=tests/runs --ignore=tests/deployment \
+		--numprocesses 2 --dist loadfile
 
 # Two processes, a file to each at a time: while one waits for a server to notice something, the other computes. In the
 # order of the tree: the files that wait longest hold few tests, and would come last.
