@@ -182,12 +182,8 @@ class RunConfig(SiteOptions, Generic[O_co]):
 
     def at_site(self, own: SiteOptions) -> Self:
         """The same run as one institution works on it, whatever the run says: its own settings, and no simulation's."""
-        usual = {name: field.default for name, field in _fields_of(Owner.SIMULATION, RunConfig)}
-        options = self.options.model_copy(
-            update={name: field.default for name, field in _fields_of(Owner.SIMULATION, type(self.options))}
-        )
-        mine = {name: getattr(own, name) for name in SiteOptions.model_fields}
-        return self.model_copy(update={**usual, **mine, "data": "", "options": options})
+        options = self.options.model_copy(update=_no_simulation(type(self.options)))
+        return self.model_copy(update={**_no_simulation(RunConfig), **dict(own), "data": "", "options": options})
 
     def but(self, **changes: object) -> Self:
         """A copy with other values (attribute names), checked again.
@@ -219,9 +215,9 @@ def build_config(options: type[O], values: Mapping[str, object]) -> RunConfig[O]
         raise InputError(_invalid_value(error, values)) from None
 
 
-def _fields_of(owner: Owner, model: type[Options]) -> Iterator[tuple[str, FieldInfo]]:
-    """Attribute name and field of every setting of ``model`` that is ``owner``'s."""
-    return ((name, field) for name, field in model.model_fields.items() if owner_of(field) is owner)
+def _no_simulation(model: type[Options]) -> dict[str, object]:
+    """The defaults of what only a simulation sets in ``model``, by attribute name."""
+    return {name: field.default for name, field in model.model_fields.items() if owner_of(field) is SIMULATION}
 
 
 def owner_of(field: FieldInfo) -> Owner:

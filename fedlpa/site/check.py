@@ -114,9 +114,10 @@ def _data(config: SiteConfig, run: AnyConfig | None) -> str:
 
 def _policy(config: SiteConfig, run: AnyConfig | None) -> str:
     """Read the policy and, if there is a run, check that it lets out what the run needs."""
-    policy = load_policy(config.policy, run.method) if run else read_policy(config.policy)
     if run is None:
+        read_policy(config.policy)
         return f"{config.policy} can be used"
+    policy = load_policy(config.policy, run.method)
     contract = get_method(run.method).contract(run, Deployment())
     found = shortcomings(policy, contract)
     required = [array.shape for record in contract.records if record.required for array in record.arrays.values()]

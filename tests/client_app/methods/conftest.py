@@ -60,6 +60,15 @@ class AskedSite:
         told = [{name: value for name, value in a.metrics.items() if name not in CLOCK} for a in (again, first)]
         assert told[0] == told[1]
 
+    def ask_each_twice(self, rounds: int, records: Records) -> dict[int, Answer]:
+        """Answers of the first ``rounds`` rounds, each asked for twice; the weights go from one to the next."""
+        found = {}
+        for number in range(1, rounds + 1):
+            found[number] = self.ask(number, records)
+            self.ask_again(number, found[number], records)
+            records = {"weights": found[number].records.get("weights", records["weights"])}
+        return found
+
 
 def assert_same(found: Records, expected: Records) -> None:
     assert {r: set(arrays) for r, arrays in found.items()} == {r: set(arrays) for r, arrays in expected.items()}

@@ -22,11 +22,7 @@ def begin(start: Callable[..., Any]) -> Callable[..., Any]:
 
 def test_what_leaves_in_each_round_twice_alike(begin: Callable[..., Any]) -> None:
     site, records = begin()
-    found = {}
-    for number in (1, 2, 3):
-        found[number] = site.ask(number, records)
-        site.ask_again(number, found[number], records)
-        records = {"weights": found[number].records.get("weights", records["weights"])}
+    found = site.ask_each_twice(3, records)
     assert [site.task(number).plan.phase for number in found] == ["preparation", "warm-up", "closing"]
     assert [set(answer.records) for answer in found.values()] == [{"weights"}, {"weights"}, {"catalogue", "truth"}]
     assert [set(answer.metrics) for answer in found.values()] == [
