@@ -6,7 +6,7 @@ from common.methods.plan import RoundPlan, plan_training
 from common.place import Place, Simulation
 from common.settings import AnyConfig
 from common.wire.contract import ArraySpec, Record, ScalarSpec, specs_of
-from common.wire.records import COUNT, LOSS, MOST, SECONDS, SITE_NUMBER, TRUTH, UNIT, WEIGHTS
+from common.wire.records import COUNT, LOSS, MOST, SECONDS, SITE_NUMBER, TRUTH, UNIT, WEIGHTS, Arrays
 
 CATALOGUE = "catalogue"
 """Category rows: ``rows`` [m, d], ``counts`` [m], ``names`` [m] (index of a seen class, or -1)."""
@@ -49,6 +49,13 @@ def weights_record(config: AnyConfig, head_rows: int) -> Record:
     from common.models import build_network, travelling
 
     return Record(WEIGHTS, specs_of(travelling(build_network(config, head_rows))), required=True)
+
+
+def starting_weights(config: AnyConfig, head_rows: int) -> Arrays:
+    """The travelling tensors that every run of ``config`` starts with."""
+    from common.models import initial_weights
+
+    return initial_weights(config, head_rows)
 
 
 def catalogue_record(config: AnyConfig, switch: str = "") -> Record:

@@ -7,10 +7,10 @@ from flwr.clientapp import ClientApp
 
 from client_app.app import app as real_app
 from client_app.guard import FAILED, REFUSED, guard
+from common.models import initial_weights
 from common.place import Simulation
 from common.wire.messages import Instruction, client_content, read_metrics, server_content
 from common.wire.records import WEIGHTS
-from server_app.weights import initial_weights
 
 pytestmark = pytest.mark.usefixtures("flower_task")
 SECRET = "Anna-Smith"

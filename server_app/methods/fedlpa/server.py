@@ -23,7 +23,6 @@ from server_app.method import Broadcast, Outcome, Reply
 from server_app.methods.fedlpa.linear_head import linear_head
 from server_app.methods.fedlpa.matching import centred_rows, keep_numbers, match_rows
 from server_app.scoring import apart, by_category, global_scores, local_scores
-from server_app.weights import initial_weights
 
 log = logging.getLogger("fedlpa.server")
 
@@ -39,10 +38,6 @@ class FedLPAServer(CatalogueServer[FedLPAOptions]):
         self._own: dict[str, NDArray[np.int64]] = {}
         self._curve: tuple[float, ...] | None = None
         self._next_number = 1
-
-    def initial_weights(self) -> dict[str, NDArray[np.float32]]:
-        """Of the network with a head row a seen class."""
-        return initial_weights(self.config, len(self.config.seen_classes))
 
     def forget_replies(self) -> None:
         """Make ready for the replies of a round."""

@@ -110,7 +110,7 @@ def asked_site(
 @pytest.fixture
 def start(asked_site: Callable[..., AskedSite]) -> Callable[..., tuple[AskedSite, Records]]:
     """The same, with the weights that a run begins with."""
-    from server_app.weights import initial_weights
+    from common.models import initial_weights
 
     def make(head_rows: int | None = None, **settings: object) -> tuple[AskedSite, Records]:
         site = asked_site(**settings)
