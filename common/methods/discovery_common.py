@@ -6,7 +6,7 @@ from common.methods.plan import RoundPlan, plan_training
 from common.place import Place, Simulation
 from common.settings import AnyConfig
 from common.wire.contract import ArraySpec, Record, ScalarSpec, specs_of
-from common.wire.records import COUNT, LOSS, MOST, SECONDS, SITE_NUMBER, TRUTH, UNIT, WEIGHTS, Arrays
+from common.wire.records import COUNT, HELD_OUT, LOSS, MOST, SECONDS, SITE_NUMBER, TRUTH, WEIGHTS, Arrays
 
 CATALOGUE = "catalogue"
 """Category rows: ``rows`` [m, d], ``counts`` [m], ``names`` [m] (index of a seen class, or -1)."""
@@ -27,10 +27,10 @@ COMMON_METRICS = {
     "loss-supervised": LOSS,
     "loss-self-distillation": LOSS,
     "loss-prior-alignment": LOSS,
-    "seen-accuracy": UNIT,
+    "seen-accuracy": HELD_OUT,
     "concepts": COUNT,
-    "resolution": ScalarSpec(0, 20),
-    "calibration-curve": ScalarSpec(-1.0, 1.0, length=len(RESOLUTIONS)),
+    "resolution": ScalarSpec(0, 20, exact=True),
+    "calibration-curve": ScalarSpec(-1.0, 1.0, length=len(RESOLUTIONS), behind="calibration-labels"),
     "calibration-labels": COUNT,
     "stability": ScalarSpec(-1.0, 1.0, group="health"),
     "silhouette": ScalarSpec(-1.0, 1.0, group="health"),

@@ -11,7 +11,7 @@ from common.methods.plan import RoundPlan
 from common.place import Place, Simulation
 from common.settings import SIMULATION, AnyConfig, Options, RunConfig
 from common.wire.contract import ArraySpec, Contract, Record, ScalarSpec, specs_of
-from common.wire.records import COUNT, LOSS, MOST, SECONDS, SITE_NUMBER, TRUTH, UNIT, WEIGHTS, Arrays
+from common.wire.records import COUNT, HELD_OUT, LOSS, MOST, SECONDS, SITE_NUMBER, TRUTH, WEIGHTS, Arrays
 
 if TYPE_CHECKING:
     from common.models.graph_sage import GraphSage
@@ -30,7 +30,7 @@ GRAPH_METRICS: dict[str, ScalarSpec] = {
     "loss-real": LOSS,
     "loss-slots": LOSS,
     "slots": COUNT,
-    "validation-accuracy": UNIT,
+    "validation-accuracy": HELD_OUT,
 }
 """Scalars that a client of a graph method may report."""
 

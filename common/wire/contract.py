@@ -50,6 +50,10 @@ class ScalarSpec:
     whole: bool = False
     simulated: bool = False
     """Whether only sites of a simulation report it."""
+    behind: str = "samples"
+    """What it is a mean over, and how many: the metric of that name, or ``held-out`` labels."""
+    exact: bool = False
+    """Whether an institution may say it to the last digit: a choice, not a mean. Whole numbers are."""
     group: str = ""
     """Under which heading a round's record shows its mean over the sites: ``loss``, ``health``, or not at all."""
 
