@@ -1,8 +1,8 @@
 """``audit.jsonl``: a line for every answer to the server, errors too, chained by hashes so that none can be changed.
 
 A line says who asked for what, what became of it and why, and names what left (records, arrays, shapes, bytes, SHA-256,
-norm, metric values); the arrays themselves are not kept. Cutting lines off the end leaves a valid, shorter chain: compare
-the last hash with a copy kept elsewhere.
+norm, metric values); the arrays themselves are not kept. Cutting lines off the end leaves a valid, shorter chain:
+compare the last hash with a copy kept elsewhere.
 """
 
 import hashlib

@@ -49,8 +49,8 @@ def _simulated(message: Message, context: Context, call_next: Callable[[Message,
             found = _judge(message, reply, instruction, site)
             if found:
                 log.error("reply held back: %s", "; ".join(found))
-    except InputError as error:
-        return _error(message, NOTHING_SENT, f"{name}: its data or configuration does not fit the run ({error})")
+    except InputError:
+        return _error(message, NOTHING_SENT, f"{name}: its data or configuration does not fit the run; see its log")
     except Exception as error:  # noqa: BLE001 - nothing may pass the guard, a traceback least of all
         return _error(message, NOTHING_SENT, f"{name}: failed with {type(error).__name__}; the site's log says more")
     if found:

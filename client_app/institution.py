@@ -3,7 +3,8 @@
 In this order, and whatever fails ends it: a usable policy; the approved run, and a message that asks for nothing else;
 limits; the turn of the round, for which an answered one gets the reply it had; the budget of rounds and noise. Only
 then the data is read and the method works (``client_app/app.py``). The reply fits the run's contract and the policy,
-gets its noise, is written down and stored, and leaves. Every message has a line in the audit log, whatever became of it.
+gets its noise, is written down and stored, and leaves. Every message has a line in the audit log, whatever became of
+it.
 """
 
 import logging
@@ -81,8 +82,24 @@ def answer(message: Message, context: Context, call_next: Next, config: SiteConf
             outcome, reason = "failed", f"{type(error).__name__}: {error}"
         log.error("%s", reason)
         _note(site, _event(known, outcome, reason, started))
-    code = NOT_APPROVED if outcome == "not-approved" else NOTHING_SENT
-    return Message(Error(code, f"{site.name} {TOLD[code]}"), reply_to=message)
+    return error_reply(message, NOT_APPROVED if outcome == "not-approved" else NOTHING_SENT, site.name)
+
+
+def error_reply(message: Message, code: int, name: str) -> Message:
+    """All that a server is told where the site called ``name`` sends nothing."""
+    return Message(Error(code, f"{name} {TOLD[code]}"), reply_to=message)
+
+
+def note_message(config: SiteConfig, message: Message, outcome: Outcome, reason: str) -> None:
+    """Log what became of a message that did not come as far as ``answer``, or did not come back from it."""
+    site, known = real_site(config), _Message(kind=message.metadata.message_type)
+    run = message.content.config_records.get(RUN) if message.has_content() else None
+    if run is not None and re.fullmatch(RUN_NAME, str(run.get("run", ""))):
+        known.run = str(run["run"])
+        known.round = number if isinstance(number := run.get("round"), int) else 0
+    with log_to_site(site.home):
+        log.error("%s", reason)
+        _note(site, _event(known, outcome, reason, time.perf_counter()))
 
 
 def _answered(
@@ -96,11 +113,11 @@ def _answered(
     policy, approved = _permitted(message, config, site, known)
     site = site.in_run(known.run)
     question = question_of(message, known.round)
+    account = read_account(site.home)
     answers = Answers(site.folder)
     stored = answers.admit(question, get_method(approved.method).rounds(approved))
     if stored is not None:
         return "repeated", stored
-    account = read_account(site.home)
     if question.kind == MessageType.TRAIN:
         check_budget(account, policy, policy.noise_multiplier)
     _replace_config(message, approved)
