@@ -10,6 +10,7 @@ from pathlib import Path
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
+from client_app.bounded_mean import FEWEST
 from client_app.changed_rows import check_changed, remember_rows
 from client_app.coarse_scalars import coarse_scalars
 from client_app.guard import guard
@@ -112,10 +113,11 @@ def _check_task(task: Task[Options], site: RealSite, method: ClientMethod[Option
     Raises:
         RefusedError: says which, and what to do.
     """
-    check_changed(site.home, task.data, load_policy(site.policy, task.config.method).min_samples)
+    support = load_policy(site.policy, task.config.method).min_samples
+    check_changed(site.home, task.data, support)
     check_model(task.config, task.plan.round, task.records, site.folder, lambda: _rehearse(task, site, method))
     if WEIGHTS in task.records and task.data.x.ndim == 2:
-        check_moments(task.records[WEIGHTS], task.data.x.numpy())
+        check_moments(task.records[WEIGHTS], task.data.x.numpy(), max(FEWEST, support))
 
 
 def _rehearse(task: Task[Options], site: RealSite, method: ClientMethod[Options]) -> float:

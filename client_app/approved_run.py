@@ -61,7 +61,7 @@ def check_asked(text: str, approved: AnyConfig, site: SiteConfig) -> None:
         raise RefusedError(f"the message's configuration has {len(text)} characters", "not-approved")
     try:
         keys = differing_terms(from_json(text), approved)
-    except (InputError, ValueError, TypeError, RecursionError) as error:
+    except (InputError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise RefusedError(f"the message's configuration cannot be read ({error})", "not-approved") from None
     if keys:
         raise RefusedError(

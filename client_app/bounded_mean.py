@@ -9,6 +9,8 @@ the mean's own sampling error is added: digits beyond it say more about who is t
 import numpy as np
 from numpy.typing import NDArray
 
+FEWEST = 5
+"""Samples without which no mean leaves a site, whatever its policy says."""
 NOISE = 2.0
 """Standard deviation of the noise, in standard errors of the mean."""
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from client_app.bounded_mean import bounded
 from client_app.refusal import RefusedError
 from common.files import write_atomically
 from common.methods.registry import get_method
@@ -83,11 +84,12 @@ def check_model(config: AnyConfig, number: int, records: Records, folder: Path, 
     _check_kept_moments(incoming, seen.arrays, start)
 
 
-def check_moments(incoming: Arrays, x_ND: NDArray[np.float32]) -> None:
+def check_moments(incoming: Arrays, x_ND: NDArray[np.floating], support: int) -> None:
     """Refuse moments of the input that no mean over sites, this one among them, can have.
 
     With a share s of this site in the federation's variance V and mean M, s times its own variance is at most V, and
-    s times the square of the distance of its own mean from M (law of total variance).
+    s times the square of the distance of its own mean from M (law of total variance). Its own are those that it sends:
+    of values that at least ``support`` samples have.
 
     Raises:
         RefusedError: names how many columns are impossible.
@@ -95,7 +97,8 @@ def check_moments(incoming: Arrays, x_ND: NDArray[np.float32]) -> None:
     mean, variance = _moments(incoming)
     if mean is None or variance is None or mean.shape != x_ND.shape[1:]:
         return
-    own_mean, own_variance = x_ND.mean(axis=0, dtype=np.float64), x_ND.var(axis=0, dtype=np.float64)
+    held_ND = bounded(x_ND, support)
+    own_mean, own_variance = held_ND.mean(axis=0), held_ND.var(axis=0)
     tiny = 1e-9 * (1 + own_mean**2)
     narrow = variance + tiny < SMALLEST_SHARE * own_variance
     far = SMALLEST_SHARE * (mean - own_mean) ** 2 > variance + tiny

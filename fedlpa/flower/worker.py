@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -163,8 +164,10 @@ def _answer(
 
         with held_to(config, break_off):
             return app(message, context)
-    except Exception:
+    except Exception as error:
         logging.getLogger("flwr").exception("the message could not be worked on")
+        with suppress(Exception):
+            note_message(load_site_config(source), message, "failed", f"{type(error).__name__}: {error}")
         return error_reply(message, NOTHING_SENT, "a site")
 
 

@@ -102,6 +102,7 @@ def asked_site(
         if not real:
             return AskedSite(config, site)
         own = RealSite("north", site.data, site.folder, site.folder / "policy.yaml")
+        own.policy.write_text(f"methods: [{method}]\nmax-bytes-per-round: 1000000\nmin-samples: 4\n")
         return AskedSite(config, own)
 
     return make
