@@ -3,7 +3,7 @@
 A server chooses the weights, and weights can be made to single out a person; so a site works only with a model that it
 can account for. *Verified start*: what a run starts with follows from its seed, and the site computes it itself.
 *Bounded drift*: a round moves the global model by a mean of the sites' updates, which is no longer than the longest of
-them; so from one round to the next it may move by ``FACTOR`` times this site's own longest update, and by no more.
+them; so from one round to the next it may move by ``FACTOR`` times this site's own last update, and by no more.
 *Moments*: a mean over sites cannot lie arbitrarily far from this site's own, and stays as it is once it was made.
 """
 
@@ -26,9 +26,9 @@ from common.wire.records import WEIGHTS, Arrays, Records
 
 log = logging.getLogger("fedlpa.site")
 
-FACTOR = 20.0
+FACTOR = 5.0
 """How many times longer than this site's own the longest update of all sites may be."""
-GROWTH = 4.0
+GROWTH = 2.0
 """How many times longer than its first update a site's own may count: a hostile model makes long ones."""
 SLACK = 1e-4
 """Share of the model's own length by which two machines' arithmetic may differ."""
@@ -41,13 +41,13 @@ MOMENTS = ("input_mean", "input_square", "input_scale")
 
 @dataclass(frozen=True)
 class Seen:
-    """The last model that this site worked with: its tensors, the round; the lengths of the site's first and longest
-    updates so far, 0 where it has sent none."""
+    """The last model that this site worked with: its tensors, the round; the lengths of the site's first and last
+    updates, 0 where it has sent none."""
 
     arrays: Mapping[str, NDArray[Any]]
     round: int
     first: float = 0.0
-    longest: float = 0.0
+    last: float = 0.0
 
 
 def check_model(config: AnyConfig, number: int, records: Records, folder: Path, rehearse: Callable[[], float]) -> None:
@@ -69,7 +69,7 @@ def check_model(config: AnyConfig, number: int, records: Records, folder: Path, 
     if number < seen.round:
         raise RefusedError(f"the model of round {number} comes after that of round {seen.round}")
     trained = _trainings(config, seen.round, number)
-    reference = min(seen.longest, GROWTH * seen.first)
+    reference = min(seen.last, GROWTH * seen.first)
     if trained and not reference:
         log.info("this site has sent no update of this run yet; it trains once on the run's start to know their length")
         reference = rehearse()
@@ -115,8 +115,8 @@ def remember_model(folder: Path, number: int, incoming: Arrays, sent: Arrays | N
     before = read_seen(folder)
     own = 0.0 if sent is None else distance(sent, incoming)
     first = before.first if before is not None and before.first else own
-    longest = max(own, before.longest if before is not None else 0.0)
-    header = {"fedlpa": json.dumps({"round": number, "first": first, "longest": longest})}
+    last = own or (before.last if before is not None else 0.0)
+    header = {"fedlpa": json.dumps({"round": number, "first": first, "last": last})}
     arrays = {name: np.ascontiguousarray(array) for name, array in incoming.items()}
     write_atomically(folder / FILE, lambda temporary: save_file(arrays, temporary, header), mode=0o600)
 
@@ -136,7 +136,7 @@ def read_seen(folder: Path) -> Seen | None:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {})["fedlpa"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return Seen(arrays, int(header["round"]), float(header["first"]), float(header["longest"]))
+        return Seen(arrays, int(header["round"]), float(header["first"]), float(header["last"]))
     except (SafetensorError, OSError, ValueError, KeyError, TypeError):
         raise RefusedError(
             f"{path} is damaged, so the next model cannot be compared with it; move it away and this site checks the "
