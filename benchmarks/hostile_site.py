@@ -2,10 +2,11 @@
 
     python -m benchmarks.hostile_site --data digits --sites 3 5 10 --out hostile.json
 
-All sites of a simulation run in this process, one after the other, on one thread; the replies of the one with the most samples are twisted.
+All sites of a simulation run in this process, one after the other, on one thread; the replies of the one with the most
+samples are twisted.
 The table has, in percent, the clustering accuracy (graphs: the accuracy on seen nodes) of the final predictions of all
 sites; in the JSON also that of the honest ones alone. ``--set`` changes a setting of every run. The column *before* of
-docs/privacy.md comes from the same two files laid over the commit that the document names.
+docs/privacy.md comes from the same two files, laid over the version before these measures.
 """
 
 import argparse

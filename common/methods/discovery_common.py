@@ -15,6 +15,8 @@ RESOLUTIONS = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0)
 """The grid of Infomap resolutions (Markov times): one calibration score each."""
 
 MOST_CATEGORIES = 1024
+MOST_ROW = 1e3
+"""No entry of a row is larger: rows are unit features, or a trained head's rows of a few units."""
 
 COMMON_METRICS = {
     "site": SITE_NUMBER,
@@ -63,7 +65,7 @@ def catalogue_record(config: AnyConfig, switch: str = "") -> Record:
     from common.models import feature_width
 
     arrays = {
-        "rows": ArraySpec("float32", (None, feature_width(config)), MOST_CATEGORIES),
+        "rows": ArraySpec("float32", (None, feature_width(config)), MOST_CATEGORIES, low=-MOST_ROW, high=MOST_ROW),
         "counts": ArraySpec("int64", (None,), MOST_CATEGORIES, low=1, high=MOST),
         "names": ArraySpec("int64", (None,), MOST_CATEGORIES, low=-1, high=len(config.seen_classes) - 1),
     }
