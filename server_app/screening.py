@@ -47,11 +47,11 @@ def sketch(reply: Reply, before: Mapping[str, NDArray[Any]]) -> NDArray[np.float
 
 
 def agreement(sketches: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
-    """Cosine of every site's update with the sum of the others', all of one length at most twice the median's."""
+    """Cosine of every site's update with the sum of the others', none longer than the median."""
     sites = sorted(sketches)
     rows = np.array([sketches[site] for site in sites])
     lengths = np.linalg.norm(rows, axis=1)
-    rows = rows * np.minimum(1, 2 * np.median(lengths) / lengths)[:, None]
+    rows = rows * np.minimum(1, np.median(lengths) / lengths)[:, None]
     others = rows.sum(axis=0) - rows
     scale = np.linalg.norm(rows, axis=1) * np.linalg.norm(others, axis=1)
     cosines = (rows * others).sum(axis=1) / np.maximum(scale, 1e-300)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.discovery.catalogue import Catalogue
-from server_app.methods.fedlpa.matching import centred_rows, join_rows, keep_numbers, match_rows
+from server_app.methods.fedlpa.matching import agreed_names, centred_rows, join_rows, keep_numbers, match_rows
 
 
 def _unit(rows):
@@ -187,3 +187,20 @@ def test_seen_categories_have_no_number_and_lend_none():
 def test_centred_rows_are_unit_and_a_row_at_the_centre_is_zero():
     found = centred_rows(np.array([[2, 1], [1, 1]], np.float32), np.array([1, 1], np.float32))
     assert found.tolist() == [[1, 0], [0, 0]]
+
+
+def test_a_name_that_the_other_sites_rows_contradict_is_not_taken():
+    rng = np.random.default_rng(0)
+    classes = np.eye(8, dtype=np.float32)[:3]
+    rows, names, site = [], [], []
+    for number in range(4):
+        for name in range(3):
+            shown = (name + 1) % 3 if number == 3 else name  # the last site names each row after another class
+            rows.append(classes[shown] + 0.05 * rng.normal(size=8))
+            names.append(name)
+            site.append(number)
+    rows = np.array(rows, np.float32)
+    agreed = agreed_names(rows, np.array(names), np.array(site), rows.mean(axis=0))
+    assert agreed.tolist() == [0, 1, 2] * 3 + [-1, -1, -1]
+    rows, named, sender = rows[6:], np.array(names)[6:], np.array(site)[6:]  # of two, nobody can tell which is wrong
+    assert agreed_names(rows, named, sender, rows.mean(axis=0)).tolist() == [0, 1, 2] * 2
