@@ -2,19 +2,31 @@
 
 import logging
 import os
+import tempfile
 import time
+from dataclasses import replace
+from pathlib import Path
 
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
+from client_app.bounded_mean import FEWEST
+from client_app.changed_rows import check_changed, remember_rows
+from client_app.coarse_scalars import coarse_scalars
 from client_app.guard import guard
-from client_app.method import Answer, Task
+from client_app.method import Answer, ClientMethod, Task
 from client_app.methods import client_method
+from client_app.model_check import check_model, check_moments, distance
+from client_app.policy import load_policy
+from client_app.results import publish_results
 from client_app.site import RealSite, SimulatedSite, Site, site_of
+from client_app.site_secret import secret_generator
 from client_app.state import PrivateState
 from common.errors import InputError
 from common.methods.registry import get_method
+from common.settings import Options
 from common.wire.messages import Instruction, client_content, read_arrays, read_instruction
+from common.wire.records import WEIGHTS
 
 log = logging.getLogger("fedlpa.site")
 
@@ -37,7 +49,7 @@ def deliver(message: Message, context: Context) -> Message:
 def hello(message: Message, context: Context) -> Message:
     """Say whether this site can take part: its data is read and checked against the run."""
     instruction = read_instruction(message)
-    site = site_of(context, instruction.place)
+    site = site_of(context, instruction.place, instruction.run)
     metrics = {"samples": 0} if _sits_out(site) else _count(site, instruction)
     if isinstance(site, SimulatedSite):
         metrics["site"] = site.index
@@ -46,13 +58,17 @@ def hello(message: Message, context: Context) -> Message:
 
 def _count(site: Site, instruction: Instruction) -> dict[str, int]:
     config = site.configure(instruction.config)
-    return client_method(config).load_data(site, config).size
+    data = client_method(config).load_data(site, config)
+    if isinstance(site, RealSite):
+        check_changed(site.home, data, load_policy(site.policy, config.method).min_samples)
+        remember_rows(site.home, data)
+    return data.size
 
 
 def _answer(message: Message, context: Context, *, deliver: bool) -> Message:
     started = time.perf_counter()
     instruction = read_instruction(message)
-    site = site_of(context, instruction.place)
+    site = site_of(context, instruction.place, instruction.run)
     if _sits_out(site):
         log.info("no samples here; the site sits out")
         answer = Answer(metrics={"samples": 0})
@@ -61,11 +77,12 @@ def _answer(message: Message, context: Context, *, deliver: bool) -> Message:
     metrics = dict(answer.metrics)
     if isinstance(site, SimulatedSite):
         metrics["site"] = site.index
-    metrics["seconds"] = time.perf_counter() - started
+        metrics["seconds"] = time.perf_counter() - started
     return Message(client_content(answer.records, metrics), reply_to=message)
 
 
 def _work(instruction: Instruction, site: Site, message: Message, *, deliver: bool) -> Answer:
+    started = time.perf_counter()
     config = site.configure(instruction.config)
     _limit_threads(config.threads)
     method = client_method(config)
@@ -79,7 +96,56 @@ def _work(instruction: Instruction, site: Site, message: Message, *, deliver: bo
         records=read_arrays(message.content),
         values=instruction.values,
     )
-    return method.deliver(task) if deliver else method.run_round(task)
+    if isinstance(site, RealSite):
+        _check_task(task, site, method)
+    answer = method.deliver(task) if deliver else method.run_round(task)
+    if isinstance(site, RealSite):
+        if deliver:
+            publish_results(site.folder, site.home)
+        remember_rows(site.home, data)
+        return _coarse(answer, task, site, time.perf_counter() - started)
+    return answer
+
+
+def _check_task(task: Task[Options], site: RealSite, method: ClientMethod[Options]) -> None:
+    """Refuse data that is nearly what was answered on before, and a model that the run cannot have come to.
+
+    Raises:
+        RefusedError: says which, and what to do.
+    """
+    support = load_policy(site.policy, task.config.method).min_samples
+    check_changed(site.home, task.data, support)
+    check_model(task.config, task.plan.round, task.records, site.folder, lambda: _rehearse(task, site, method))
+    if WEIGHTS in task.records and task.data.x.ndim == 2:
+        check_moments(task.records[WEIGHTS], task.data.x.numpy(), max(FEWEST, support))
+
+
+def _rehearse(task: Task[Options], site: RealSite, method: ClientMethod[Options]) -> float:
+    """Length of the update that the site's data gives in the first round that trains; nothing of it is kept or sent."""
+    spec = get_method(task.config.method)
+    start = spec.initial_weights(task.config)
+    number = next(n for n in range(1, spec.rounds(task.config) + 1) if spec.plan(task.config, n).train)
+    with tempfile.TemporaryDirectory() as name:
+        away = replace(site, folder=Path(name))
+        state = PrivateState(away.folder, task.state.fingerprint)
+        plan = spec.plan(task.config, number)
+        tried = replace(task, plan=plan, site=away, state=state, records={WEIGHTS: start}, values={})
+        sent = method.run_round(tried).records.get(WEIGHTS)
+    return 0.0 if sent is None else distance(sent, start)
+
+
+def _coarse(answer: Answer, task: Task[Options], site: RealSite, seconds: float) -> Answer:
+    """The answer with its scalars at the precision that the samples behind them support."""
+    metrics = {**answer.metrics, "seconds": seconds}
+    labels = metrics.get("calibration-labels", 0)
+    sizes = {
+        "samples": len(task.data),
+        "held-out": task.data.measuring,
+        "calibration-labels": labels if isinstance(labels, int) else 0,
+    }
+    specs = get_method(task.config.method).contract(task.config, site.place).metrics
+    generator = secret_generator(site.home, f"{site.folder.name}/{task.plan.round}/scalars")
+    return replace(answer, metrics=coarse_scalars(metrics, specs, sizes, generator))
 
 
 def _sits_out(site: Site) -> bool:

@@ -1,20 +1,23 @@
-"""``audit.jsonl``: one line for every message that left the site, chained by hashes so that no line can be changed.
+"""``audit.jsonl``: a line for every answer to the server, errors too, chained by hashes so that none can be changed.
 
-A line names what left (records, arrays, shapes, bytes, SHA-256, norm, metric values); the arrays themselves are
-not kept. Cutting lines off the end leaves a valid, shorter chain: compare the last hash with a copy kept elsewhere.
+A line says who asked for what, what became of it and why, and names what left (records, arrays, shapes, bytes, SHA-256,
+norm, metric values); the arrays themselves are not kept. Cutting lines off the end leaves a valid, shorter chain:
+compare the last hash with a copy kept elsewhere.
 """
 
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flwr.app import ArrayRecord, Message, RecordDict
+from flwr.app import ArrayRecord, MessageType, RecordDict
 
+from client_app.refusal import Outcome
 from common.errors import RunFailedError
 from common.locks import lock
 from common.wire.contract import METRICS
@@ -23,22 +26,45 @@ FILE = "audit.jsonl"
 START = "0" * 64
 
 
+MOST_REASON = 500
+"""Characters of a reason."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One message of the server and what became of it."""
+
+    run: str
+    method: str
+    round: int
+    rounds: int
+    kind: str
+    outcome: Outcome
+    reason: str = ""
+    seconds: float = 0.0
+    noise: float = 0.0
+    """Noise multiplier of the update that left; 0 without one."""
+
+
 @dataclass(frozen=True)
 class AuditSummary:
-    """A verified log: number of lines, bytes that left in all, hash of the last line."""
+    """A verified log: number of lines, bytes that left in all, hash of the last line; and by run how many answers to
+    rounds left, and the noise multipliers of those with noise."""
 
     messages: int
     bytes: int
     last: str
+    rounds: Mapping[str, int]
+    noise: Mapping[str, list[float]]
 
 
-def append_message(folder: Path, run: int, round_number: int, incoming: Message, content: RecordDict) -> None:
-    """Add a line on ``content``, which is about to leave, and bring it to the disk.
+def append_event(folder: Path, event: Event, content: RecordDict | None = None) -> None:
+    """Add a line on ``event`` and on the ``content`` that is about to leave, and bring it to the disk.
 
     Raises:
         OSError: the line cannot be written; the caller must hold the message back.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle = os.open(folder / FILE, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         lock(handle, wait=True)
@@ -46,10 +72,10 @@ def append_message(folder: Path, run: int, round_number: int, incoming: Message,
         entry = {
             "n": (last["n"] + 1) if last else 1,
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "run": str(run),
-            "round": round_number,
-            "kind": incoming.metadata.message_type,
-            **_describe(content),
+            **asdict(event),
+            "reason": one_line(event.reason, MOST_REASON),
+            "seconds": round(event.seconds, 3),
+            **_describe(RecordDict({}) if content is None else content),
             "previous": last["hash"] if last else START,
         }
         line = (json.dumps({**entry, "hash": _hash(entry)}, allow_nan=False) + "\n").encode()
@@ -67,6 +93,8 @@ def verify(path: Path) -> AuditSummary:
         RunFailedError: a line was changed, removed, inserted or cut; names the first.
     """
     previous, count, total = START, 0, 0
+    rounds: dict[str, int] = {}
+    noise: dict[str, list[float]] = {}
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
             try:
@@ -80,7 +108,41 @@ def verify(path: Path) -> AuditSummary:
                     f"{path}: line {number} does not continue the chain; it, or a line before it, was changed."
                 )
             previous, count, total = claimed, number, total + int(entry["bytes"])
-    return AuditSummary(count, total, previous)
+            if entry["kind"] == MessageType.TRAIN and entry.get("outcome", "sent") == "sent":
+                rounds[entry["run"]] = rounds.get(entry["run"], 0) + 1
+                if entry.get("noise"):
+                    noise.setdefault(entry["run"], []).append(float(entry["noise"]))
+    return AuditSummary(count, total, previous, rounds, noise)
+
+
+def last_line(folder: Path) -> tuple[int, str]:
+    """Number and hash of the last line; 0 and the start of the chain where there is none.
+
+    Raises:
+        ValueError: the end of the log is damaged.
+    """
+    try:
+        handle = os.open(folder / FILE, os.O_RDWR)
+    except FileNotFoundError:
+        return 0, START
+    try:
+        lock(handle, wait=True)
+        last = _last_entry(handle)
+        return (int(last["n"]), str(last["hash"])) if last else (0, START)
+    except (KeyError, TypeError) as error:
+        raise ValueError(str(error)) from None
+    finally:
+        os.close(handle)
+
+
+def one_line(text: str, most: int) -> str:
+    """``text`` without control characters, on one line of at most ``most`` characters.
+
+    >>> one_line("a" + chr(10) + "2026 INFO b", 40)
+    'a\\n2026 INFO b'
+    """
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return shown if len(shown) <= most else shown[: most - 1] + "…"
 
 
 def _describe(content: RecordDict) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from typing import Generic
 import numpy as np
 import torch
 
-from client_app.site import Site
+from client_app.site import RealSite, Site
 from client_app.site_data import SiteData, load_samples
+from client_app.site_secret import secret_generator
 from client_app.state import PrivateState
 from common.methods.plan import RoundPlan
 from common.settings import AnyConfig, O, O_co, RunConfig
@@ -35,6 +36,15 @@ class Task(Generic[O_co]):
         """Differs by site and round and repeats with the run's seed."""
         mixed = [self.config.seed, zlib.crc32(self.site.name.encode()), self.plan.round]
         return int(np.random.default_rng(mixed).integers(2**31))
+
+    def noise(self, purpose: str) -> np.random.Generator:
+        """Generator of the noise on what leaves in this round for one ``purpose``.
+
+        At an institution nobody else can draw from it; in a simulation it repeats with the run's seed.
+        """
+        if isinstance(self.site, RealSite):
+            return secret_generator(self.site.home, f"{self.site.folder.name}/{self.plan.round}/{purpose}")
+        return np.random.default_rng([self.seed, zlib.crc32(purpose.encode())])
 
     @property
     def device(self) -> torch.device:

@@ -26,12 +26,21 @@ class Policy(FileSettings):
     clip_norm: float | None = Field(None, gt=0, description="L2 norm that an update of the weights is clipped to")
     noise_multiplier: float = Field(0.0, ge=0, description="standard deviation of the noise, in units of clip-norm")
 
+    max_rounds: int = Field(1000, ge=1, description="rounds that are answered in all runs together")
+    max_epsilon: float | None = Field(
+        None, gt=0, description="epsilon that the noised updates of all runs together may come to"
+    )
+
     @model_validator(mode="after")
     def _noise_is_meant(self) -> "Policy":
         if self.noise_multiplier > 0 and self.clip_norm is None:
             raise ValueError("noise-multiplier needs clip-norm: noise hides only what is bounded")
         if self.noise_multiplier > 0 and set(self.records) - {WEIGHTS}:
             raise ValueError("with noise-multiplier, records may be [weights] only: other records carry no noise")
+        if self.noise_multiplier > 0 and set(self.scalars) - {"samples"}:
+            raise ValueError("with noise-multiplier, scalars may be [samples] only: others carry no noise")
+        if self.max_epsilon is not None and not self.noise_multiplier:
+            raise ValueError("max-epsilon needs noise-multiplier: without noise no epsilon is finite")
         return self
 
 

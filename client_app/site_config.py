@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 from pydantic_core import PydanticKnownError
 
 from common.settings import SiteOptions
@@ -12,7 +12,19 @@ from common.toml_file import FileSettings, PathBeside, check_settings, read_toml
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
 
 
-class SiteConfig(SiteOptions, FileSettings):
+class Limits(BaseModel):
+    """What one message may cost a site. A run that is described to cost more cannot be approved."""
+
+    max_seconds: float = Field(6 * 3600.0, gt=0, description="longest work on one message, in seconds")
+    max_memory: float | None = Field(
+        None, gt=0, description="GiB that the working process may take; unset: three quarters of the machine's"
+    )
+    max_message_bytes: int = Field(2**30, ge=1, description="largest message of the server that is read, in bytes")
+    max_epochs: int = Field(100, ge=1, description="most local-epochs that a run may ask for")
+    max_image_size: int = Field(1024, ge=4, description="largest images that a run may ask for, in pixels square")
+
+
+class SiteConfig(SiteOptions, Limits, FileSettings):
     """One institution's configuration; in the file, paths are relative to its folder."""
 
     name: str = Field(pattern=f"^{NAME}$")
@@ -22,6 +34,8 @@ class SiteConfig(SiteOptions, FileSettings):
     policy: PathBeside = Path("policy.yaml")
     ca: PathBeside = Path("ca.crt")
     key: PathBeside = Path("site.key")
+    run: PathBeside = Path("run.toml")
+    approved_run: str = Field("", pattern="^([0-9a-f]{64})?$")
     approved_app: str = Field("", pattern="^([0-9a-f]{64})?$")
 
     @field_validator("server")

@@ -42,6 +42,16 @@ class SiteData:
         return {"samples": len(self), "labelled": int((self.labels >= 0).sum())}
 
     @property
+    def measuring(self) -> int:
+        """How many labels are kept from training, to measure by."""
+        return int((self.kept_labels >= 0).sum())
+
+    @property
+    def links(self) -> NDArray[np.int64] | None:
+        """``[2, E]``, links between samples that are part of the data; None where it has none."""
+        return None
+
+    @property
     def known_labels(self) -> NDArray[np.int64]:
         """Every label the site has, the held-out ones included."""
         return np.maximum(self.labels, self.kept_labels)

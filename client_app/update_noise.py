@@ -1,19 +1,12 @@
-"""Clipping and Gaussian noise on a site's update before it leaves, and the account of the privacy spent by it."""
+"""Clipping and Gaussian noise on a site's update of the weights, before it leaves."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from flwr.app import Array, ArrayRecord, Message
 
-from common.files import write_json
-from common.privacy.accountant import epsilon_of, spent
 from common.privacy.mechanism import add_noise, clip_update
 from common.wire.records import WEIGHTS
-
-ACCOUNT = "privacy.json"
-"""What every run has spent, in the site's state folder."""
 
 
 @dataclass(frozen=True)
@@ -40,27 +33,3 @@ def apply_noise(incoming: Message, reply: Message, noise: Noise) -> bool:
         arrays = add_noise(arrays, noise.multiplier * noise.clip_norm, noise.seed)
     reply.content[WEIGHTS] = ArrayRecord({name: Array(array) for name, array in arrays.items()})
     return True
-
-
-@dataclass(frozen=True)
-class Spent:
-    """Noised updates of one run, the epsilon they come to, and the epsilon of all runs of this site together."""
-
-    updates: int
-    epsilon: float
-    epsilon_of_all: float
-
-
-def count_noised(folder: Path, run: str, multiplier: float) -> Spent:
-    """One more noised update of ``run`` left this site; what that makes. Kept in ``folder``."""
-    path = folder / ACCOUNT
-    try:
-        runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
-    except (OSError, ValueError, KeyError, TypeError):
-        runs = {}
-    entry = runs.setdefault(run, {"updates": 0, "mu-squared": 0.0})
-    entry["updates"] += 1
-    entry["mu-squared"] += spent(multiplier)
-    write_json(path, {"runs": runs})
-    total = sum(each["mu-squared"] for each in runs.values())
-    return Spent(entry["updates"], epsilon_of(entry["mu-squared"]), epsilon_of(total))

@@ -123,10 +123,12 @@ class RunConfig(SiteOptions, Generic[O_co]):
     quorum_timeout: float = Field(
         3600.0, ge=0, description="seconds without min-clients after which the run ends, its checkpoint kept"
     )
-    outliers: Literal["report", "clip", "refuse", "ignore"] = Field(
-        "report", description="what becomes of an update whose norm is far outside the round's median"
+    outliers: Literal["screen", "report", "clip", "refuse", "ignore"] = Field(
+        "screen",
+        description="what becomes of an update whose norm is far outside the round's median; screen: clipped, and "
+        "updates that point away from all others' are left out",
     )
-    outlier_factor: float = Field(5.0, gt=1, description="how many times the median is far outside")
+    outlier_factor: float = Field(2.5, gt=1, description="how many times the median is far outside")
     aggregation: Literal["mean", "median", "trimmed-mean", "multi-krum"] = Field(
         "mean", description="how updates are joined; all but the mean hold a round's updates in memory"
     )

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.methods.plan import RoundPlan
+from common.methods.registry import get_method
 from common.place import Place
 from common.run.checkpoint import Snapshot
 from common.settings import O, RunConfig
@@ -15,16 +16,12 @@ from server_app.method import Broadcast, Outcome, Reply
 
 
 class AveragingServer(Generic[O]):
-    """A method says where the weights start, how much a reply weighs, and what a closed round comes to."""
+    """A method says how much a reply weighs, and what a closed round comes to."""
 
     def __init__(self, config: RunConfig[O], place: Place) -> None:
         self.config, self.place = config, place
-        self._weights = self.initial_weights()
+        self._weights = dict(get_method(config.method).initial_weights(config))
         self.forget_replies()
-
-    def initial_weights(self) -> dict[str, NDArray[np.float32]]:
-        """The global model's tensors before the first round; none where nothing is averaged."""
-        return {}
 
     def forget_replies(self) -> None:
         """Make ready for the replies of a round."""

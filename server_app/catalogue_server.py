@@ -46,6 +46,11 @@ class CatalogueServer(DiscoveryServer[O]):
         parts = [self._rows[site] for site in self._senders()]
         return {name: np.concatenate([part[name] for part in parts]) for name in ("rows", "names", "counts") if parts}
 
+    def rows_by_site(self) -> NDArray[np.int64]:
+        """[m], for each of the pooled rows the number of the site that sent it."""
+        sizes = [len(self._rows[site]["names"]) for site in self._senders()]
+        return np.repeat(np.arange(len(sizes)), sizes)
+
     def split_by_site(self, category: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
         """What each site's own rows became, from what the pooled rows became."""
         sites = self._senders()

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from common.discovery.scores import weighted_mean
-from common.methods.graph_common import G, build_sage
+from common.methods.graph_common import G
 from common.methods.plan import RoundPlan
 from common.run.metrics import Final, GraphFinal
 from common.run.model_files import Model
@@ -23,10 +22,6 @@ class GraphServer(AveragingServer[G]):
 
     predictors: ClassVar[tuple[str, ...]] = ()
     """What sites are scored with, the method's own choice first."""
-
-    def graph_sage(self, *, cosine: bool = False) -> dict[str, NDArray[np.float32]]:
-        """The tensors of a freshly initialised GraphSAGE."""
-        return {name: tensor.numpy() for name, tensor in build_sage(self.config, cosine=cosine).state_dict().items()}
 
     def forget_replies(self) -> None:
         """Make ready for the replies of a round."""

@@ -2,16 +2,18 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
+import numpy as np
 from flwr.app import Message, MessageType
 from flwr.serverapp import Grid
+from numpy.typing import NDArray
 
 from common.errors import RunFailedError
 from common.methods.plan import RoundPlan, round_contract
 from common.methods.registry import get_method
 from common.place import Place, Simulation
-from common.run.checkpoint import read_checkpoint, write_checkpoint
+from common.run.checkpoint import Snapshot, read_checkpoint, write_checkpoint
 from common.run.metrics import Final
 from common.run.model_files import save_model
 from common.run.record import Absence, Outlier, RoundRecord, Watch
@@ -23,17 +25,24 @@ from common.wire.records import scalar
 from server_app.aggregate.noisy import clip_reply
 from server_app.asking import Exchange
 from server_app.attendance import Attendance, Say
+from server_app.claims import Claims
 from server_app.method import Broadcast, MethodServer, Reply
 from server_app.methods import server_method
-from server_app.outliers import Spool, clipped, far_outside, update_norm
+from server_app.outliers import Spool, absurd, clipped, far_outside, update_norm
+from server_app.screening import FEWEST as FEWEST_TO_SCREEN
+from server_app.screening import MARGIN, agreement, contrary, sketch
 from server_app.tally import Tally
 
 log = logging.getLogger("fedlpa.server")
 
+SUSPECTED = "suspected"
 AGAIN = 10.0
 """Seconds before a round that too few sites answered is asked for again."""
 SLACK = 60.0
 """Seconds that a message outlives the round's timeout; after them its site is asked again."""
+
+UNUSABLE = (ValueError, ArithmeticError, LookupError, TypeError)
+"""What a method raises on values that it cannot work with."""
 
 Fold = Callable[[Reply], None]
 
@@ -51,6 +60,9 @@ class Rounds:
         self.method = self._new_server()
         self.attendance = Attendance(grid, config, place, self.say)
         self.run_name = files.name()
+        self.claims = Claims()
+        self.suspected: frozenset[str] = frozenset()
+        """Sites whose last update was left out because it pointed away from the others'."""
         self.history: list[RoundRecord] = []
         model_bytes = sum(array.nbytes for array in self.method.weights().values())
         activations = None if isinstance(place, Simulation) else self.attendance.activations
@@ -74,7 +86,7 @@ class Rounds:
             record = self._round(self.spec.plan(self.config, number))
             self.history.append(record)
             self.files.add_round(record)
-            write_checkpoint(self.files.checkpoint, number, self.method.snapshot())
+            write_checkpoint(self.files.checkpoint, number, self._snapshot())
             self.watch(record)
         save_model(self.files.model, self.method.final_model())
         self._deliver(rounds)
@@ -85,11 +97,17 @@ class Rounds:
             self.files.keep_rounds(0)
             return 0
         done, snapshot = read_checkpoint(self.files.checkpoint)
+        self.suspected = frozenset(snapshot.values.get(SUSPECTED, ()))
         self.method.restore(snapshot)
         self.history = self.files.keep_rounds(done)
         for record in self.history:
             self.watch(record)
         return done
+
+    def _snapshot(self) -> Snapshot:
+        """The method's state, and whom the loop itself suspects."""
+        own = self.method.snapshot()
+        return Snapshot(own.arrays, {**own.values, SUSPECTED: sorted(self.suspected)})
 
     def _meet(self) -> None:
         """Ask every node who it is and whether its data fits the run, before any work is done."""
@@ -135,15 +153,22 @@ class Rounds:
     def _collect(self, plan: RoundPlan) -> Tally:
         """Ask all sites and fold their replies, except for what is far outside the others."""
         mode, nodes = self.config.outliers, self.attendance.gather()
+        if mode == "screen" and self.config.central_clip_norm is not None:
+            mode = "report"  # every update is bounded already, and none may decide about another's part
         before = self.method.weights()
-        spool = Spool(self.files.folder / ".spool") if mode in {"clip", "refuse"} else None
+        spool = Spool(self.files.folder / ".spool") if mode in {"screen", "clip", "refuse"} else None
         norms: dict[str, float] = {}
+        sketches: dict[str, NDArray[np.float64]] = {}
 
         def take(reply: Reply) -> None:
-            norm = None if mode == "ignore" else update_norm(reply, before)
-            if norm is not None:
-                norms[reply.site] = norm
+            norm = update_norm(reply, before)
+            if fault := absurd(norm, before):
+                raise ValueError(fault)
             reply = clip_reply(reply, before, self.config.central_clip_norm)
+            if norm is not None and mode != "ignore":
+                norms[reply.site] = norm
+            if mode == "screen" and (found := sketch(reply, before)) is not None:
+                sketches[reply.site] = found
             if spool is not None:
                 spool.add(reply)
             else:
@@ -152,16 +177,44 @@ class Rounds:
         tally = self._ask(nodes, plan, MessageType.TRAIN, round_contract(self.contract, plan), take)
         limits = far_outside(norms, self.config.outlier_factor)
         tally.outliers = [Outlier(site=site, norm=norms[site], limit=limit) for site, limit in limits.items()]
+        against = contrary(sketches, self.suspected)
+        self.suspected = (self.suspected - sketches.keys()) | against.keys()
         for reply in spool.replies() if spool is not None else ():
+            told = ""
             if reply.site in limits and mode == "refuse":
                 told = f"its update's norm {norms[reply.site]:.3g} is far outside the others'"
-                tally.refused.append(Absence(site=reply.site, reason=told))
-                tally.answered.pop(reply.site)
+            if reply.site in against:
+                told = f"its update points away from the others' (cosine {against[reply.site]:.2f} below the median)"
+            if told:
+                self._leave_out(tally, reply.site, told)
                 continue
             if reply.site in limits:
                 reply = clipped(reply, before, norms[reply.site], limits[reply.site])
-            self.method.fold(plan, reply)
+            self._fold(tally, plan, reply)
+        self._say_who_differs(sketches, plan)
         return tally
+
+    def _fold(self, tally: Tally, plan: RoundPlan, reply: Reply) -> None:
+        """Take a reply in. What its values break costs its site the round, and nobody else."""
+        try:
+            self.method.fold(plan, reply)
+        except UNUSABLE as error:
+            self._leave_out(tally, reply.site, f"its reply cannot be used ({type(error).__name__}: {error})")
+
+    def _leave_out(self, tally: Tally, site: str, reason: str) -> None:
+        tally.refused.append(Absence(site=site, reason=reason))
+        tally.answered.pop(site, None)
+
+    def _say_who_differs(self, sketches: Mapping[str, NDArray[np.float64]], plan: RoundPlan) -> None:
+        """With three sites, or two, nobody can tell who is wrong: say so, and who differs most."""
+        if not 2 < len(sketches) < FEWEST_TO_SCREEN:
+            return
+        cosines = agreement(sketches)
+        worst = min(sorted(cosines), key=cosines.__getitem__)
+        if float(np.median(list(cosines.values()))) - cosines[worst] > MARGIN:
+            told = f"round {plan.round}: {worst} sends an update that points away from the others'; with "
+            log.warning("%s%d sites it cannot be told who is wrong, so all are taken", told, len(sketches))
+            self.say(f"{told}{len(sketches)} sites it cannot be told who is wrong, so all are taken")
 
     def _ask(self, nodes: list[int], plan: RoundPlan, kind: str, contract: Contract, fold: Fold) -> Tally:
         """Send one message to every node that is free, and take in the valid replies."""
@@ -218,13 +271,19 @@ class Rounds:
         if "site" in metrics:
             self.attendance.introduce(node, int(scalar(metrics, "site")))
         site = self.attendance.name(node)
+        self.claims.hear(site, int(scalar(metrics, "samples")))
         if sits_out(message.content):
             tally.sat_out.append(site)
             return
         tally.up += content_bytes(message.content)
-        tally.answered[site] = metrics
+        reply = self.claims.capped(Reply(site, read_arrays(message.content), metrics))
+        tally.answered[site] = reply.metrics
+        try:
+            fold(reply)
+        except UNUSABLE as error:
+            self._leave_out(tally, site, f"its reply cannot be used ({error})")
+            return
         self.attendance.note(node)
-        fold(Reply(site, read_arrays(message.content), metrics))
 
     def _miss(self, tally: Tally, node: int, reason: str) -> None:
         tally.failed.append(Absence(site=self.attendance.name(node), reason=reason))

@@ -40,6 +40,19 @@ class GraphSiteData(SiteData):
     benchmark: ClientGraph | None
     held_out: ClientGraph | None
 
+    made_of_table: bool = False
+    """Whether the edges were made here, from the rows."""
+
+    @property
+    def measuring(self) -> int:
+        """How many labelled nodes measure and do not train."""
+        return int(self.validation.sum())
+
+    @property
+    def links(self) -> NDArray[np.int64] | None:
+        """The edges of a graph that came as one."""
+        return None if self.made_of_table else self.edges
+
     @property
     def train_nodes(self) -> Tensor:
         """int64 [t], the training nodes."""
@@ -144,6 +157,7 @@ def _load(site: Site, config: AnyConfig, modified: int, size: int) -> GraphSiteD
         validation=validation & ~train,
         benchmark=benchmark,
         held_out=held_out,
+        made_of_table=not is_graph(site.data),
     )
 
 

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from client_app.bounded_mean import FEWEST, bounded_moments
 from client_app.method import Task
+from client_app.policy import support_floor
 from client_app.training.alignment import Alignment
 from client_app.training.loop import teacher_temperature_at, train
 from client_app.training.neighbours import NeighbourLists, mutual_neighbours
@@ -70,11 +71,22 @@ def weights_record(task: Task[Options], network: Network) -> dict[str, dict[str,
     return {WEIGHTS: dict(weights_of(network))} if task.plan.sends_weights else {}
 
 
-def measure_input(network: Network, x: Tensor) -> None:
-    """Set the input moments to this site's own; the server averages them into the federation's."""
-    if network.standardises:
-        network.input_mean.copy_(x.double().mean(dim=0))
-        network.input_square.copy_((x.double() ** 2).mean(dim=0))
+def measure_input(task: Task[Options], network: Network) -> None:
+    """Set the input moments to this site's own, bounded and with noise; the server averages them.
+
+    A site with fewer samples than may stand behind a mean leaves them as they are.
+    """
+    support = fewest_behind(task)
+    if not network.standardises or len(task.data) < support:
+        return
+    mean_D, variance_D = bounded_moments(task.data.x.numpy(), support, task.noise("input moments"))
+    network.input_mean.copy_(torch.from_numpy(mean_D))
+    network.input_square.copy_(torch.from_numpy(variance_D + mean_D**2))
+
+
+def fewest_behind(task: Task[Options]) -> int:
+    """How many samples must stand behind a mean that leaves: ``FEWEST``, raised by a site's policy."""
+    return support_floor(task.site, task.config.method, FEWEST)
 
 
 @torch.no_grad()

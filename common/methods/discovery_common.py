@@ -6,7 +6,7 @@ from common.methods.plan import RoundPlan, plan_training
 from common.place import Place, Simulation
 from common.settings import AnyConfig
 from common.wire.contract import ArraySpec, Record, ScalarSpec, specs_of
-from common.wire.records import COUNT, LOSS, MOST, SECONDS, SITE_NUMBER, TRUTH, UNIT, WEIGHTS
+from common.wire.records import COUNT, HELD_OUT, LOSS, MOST, SECONDS, SITE_NUMBER, TRUTH, WEIGHTS, Arrays
 
 CATALOGUE = "catalogue"
 """Category rows: ``rows`` [m, d], ``counts`` [m], ``names`` [m] (index of a seen class, or -1)."""
@@ -15,6 +15,8 @@ RESOLUTIONS = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0)
 """The grid of Infomap resolutions (Markov times): one calibration score each."""
 
 MOST_CATEGORIES = 1024
+MOST_ROW = 1e3
+"""No entry of a row is larger: rows are unit features, or a trained head's rows of a few units."""
 
 COMMON_METRICS = {
     "site": SITE_NUMBER,
@@ -27,10 +29,10 @@ COMMON_METRICS = {
     "loss-supervised": LOSS,
     "loss-self-distillation": LOSS,
     "loss-prior-alignment": LOSS,
-    "seen-accuracy": UNIT,
+    "seen-accuracy": HELD_OUT,
     "concepts": COUNT,
-    "resolution": ScalarSpec(0, 20),
-    "calibration-curve": ScalarSpec(-1.0, 1.0, length=len(RESOLUTIONS)),
+    "resolution": ScalarSpec(0, 20, exact=True),
+    "calibration-curve": ScalarSpec(-1.0, 1.0, length=len(RESOLUTIONS), behind="calibration-labels"),
     "calibration-labels": COUNT,
     "stability": ScalarSpec(-1.0, 1.0, group="health"),
     "silhouette": ScalarSpec(-1.0, 1.0, group="health"),
@@ -51,12 +53,19 @@ def weights_record(config: AnyConfig, head_rows: int) -> Record:
     return Record(WEIGHTS, specs_of(travelling(build_network(config, head_rows))), required=True)
 
 
+def starting_weights(config: AnyConfig, head_rows: int) -> Arrays:
+    """The travelling tensors that every run of ``config`` starts with."""
+    from common.models import initial_weights
+
+    return initial_weights(config, head_rows)
+
+
 def catalogue_record(config: AnyConfig, switch: str = "") -> Record:
     """The declaration of category rows, named after seen classes or novel."""
     from common.models import feature_width
 
     arrays = {
-        "rows": ArraySpec("float32", (None, feature_width(config)), MOST_CATEGORIES),
+        "rows": ArraySpec("float32", (None, feature_width(config)), MOST_CATEGORIES, low=-MOST_ROW, high=MOST_ROW),
         "counts": ArraySpec("int64", (None,), MOST_CATEGORIES, low=1, high=MOST),
         "names": ArraySpec("int64", (None,), MOST_CATEGORIES, low=-1, high=len(config.seen_classes) - 1),
     }

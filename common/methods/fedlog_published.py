@@ -12,7 +12,7 @@ from common.methods.plan import RoundPlan, cosine
 from common.place import Place
 from common.settings import RunConfig
 from common.wire.contract import ArraySpec, Contract, Record, specs_of
-from common.wire.records import COUNT, MOST, WEIGHTS
+from common.wire.records import COUNT, MOST, WEIGHTS, Arrays
 
 if TYPE_CHECKING:
     from common.models.prototype_sage import PrototypeSage
@@ -102,6 +102,11 @@ def build_network(config: RunConfig[PublishedOptions]) -> "PrototypeSage":
         return PrototypeSage(features(config), options.dropout, options.tail_branch, options.metric)
 
 
+def starting_weights(config: RunConfig[PublishedOptions]) -> Arrays:
+    """The tensors of the network that every site starts with."""
+    return {name: tensor.numpy() for name, tensor in build_network(config).state_dict().items()}
+
+
 SPECS = (
     graph_method(
         "fedlog-published",
@@ -110,5 +115,6 @@ SPECS = (
         contract,
         rounds=60,
         plan=plan,
+        initial_weights=starting_weights,
     ),
 )

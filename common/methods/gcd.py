@@ -10,6 +10,7 @@ from common.methods.discovery_common import (
     PLAIN_METRICS,
     catalogue_record,
     plan_of_training,
+    starting_weights,
     truth_records,
     weights_record,
 )
@@ -43,5 +44,6 @@ SPECS = (
         options=GCDOptions,
         plan=plan_of_training,
         contract=contract,
+        initial_weights=lambda config: starting_weights(config, 0),
     ),
 )

@@ -11,7 +11,7 @@ from common.methods.plan import RoundPlan
 from common.place import Place, Simulation
 from common.settings import SIMULATION, AnyConfig, Options, RunConfig
 from common.wire.contract import ArraySpec, Contract, Record, ScalarSpec, specs_of
-from common.wire.records import COUNT, LOSS, MOST, SECONDS, SITE_NUMBER, TRUTH, UNIT, WEIGHTS
+from common.wire.records import COUNT, HELD_OUT, LOSS, MOST, SECONDS, SITE_NUMBER, TRUTH, WEIGHTS, Arrays
 
 if TYPE_CHECKING:
     from common.models.graph_sage import GraphSage
@@ -30,7 +30,7 @@ GRAPH_METRICS: dict[str, ScalarSpec] = {
     "loss-real": LOSS,
     "loss-slots": LOSS,
     "slots": COUNT,
-    "validation-accuracy": UNIT,
+    "validation-accuracy": HELD_OUT,
 }
 """Scalars that a client of a graph method may report."""
 
@@ -78,6 +78,7 @@ def graph_method(
     contract: Callable[[RunConfig[G], Place], Contract],
     rounds: int,
     plan: Callable[[RunConfig[G], int], RoundPlan] = plan,
+    initial_weights: Callable[[RunConfig[G]], Arrays] = lambda config: {},
 ) -> MethodSpec[G]:
     """The specification of a method on graphs: they share the schedule, unless told otherwise, and the defaults."""
     return MethodSpec(
@@ -86,6 +87,7 @@ def graph_method(
         options=options,
         plan=plan,
         contract=contract,
+        initial_weights=initial_weights,
         defaults={"rounds": rounds, "clients": 3},
         embeds_samples=False,
     )
@@ -113,6 +115,11 @@ def build_sage(config: RunConfig[G], *, cosine: bool = False) -> "GraphSage":
     from common.models.graph_sage import build_graph_sage
 
     return build_graph_sage(features(config), len(config.seen_classes), config.seed, config.options.dropout, cosine)
+
+
+def starting_sage(config: RunConfig[G], *, cosine: bool = False) -> Arrays:
+    """The GraphSAGE's tensors that every run of ``config`` starts with."""
+    return {name: tensor.numpy() for name, tensor in build_sage(config, cosine=cosine).state_dict().items()}
 
 
 def graph_weights_record(config: RunConfig[G], *, cosine: bool = False) -> Record:

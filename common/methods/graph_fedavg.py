@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from common.methods.graph_common import GRAPH_METRICS, graph_method, graph_weights_record, score_records
+from common.methods.graph_common import GRAPH_METRICS, graph_method, graph_weights_record, score_records, starting_sage
 from common.methods.graph_local import BaselineOptions
 from common.place import Place
 from common.settings import RunConfig
@@ -30,6 +30,7 @@ SPECS = (
         BaselineOptions,
         contract,
         rounds=100,
+        initial_weights=starting_sage,
     ),
     graph_method(
         "graph-fedprox",
@@ -37,5 +38,6 @@ SPECS = (
         FedProxOptions,
         contract,
         rounds=100,
+        initial_weights=starting_sage,
     ),
 )

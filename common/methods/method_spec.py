@@ -8,6 +8,7 @@ from common.methods.plan import RoundPlan
 from common.place import Place
 from common.settings import O, RunConfig
 from common.wire.contract import Contract
+from common.wire.records import Arrays
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class MethodSpec(Generic[O]):
     Raises:
         InputError: settings with which the method cannot run.
     """
+    initial_weights: Callable[[RunConfig[O]], Arrays] = lambda config: {}
+    """The global model's tensors before the first round, by the run's seed: the server starts with them, and a site
+    checks that it did. None where nothing is averaged."""
     rounds: Callable[[RunConfig[O]], int] = lambda config: config.rounds
     pooled: bool = False
     """Whether the method is no federation: a simulation then merges all sites into one."""

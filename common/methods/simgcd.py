@@ -4,7 +4,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from common.methods.discovery_common import COMMON_METRICS, plan_of_training, truth_records, weights_record
+from common.methods.discovery_common import (
+    COMMON_METRICS,
+    plan_of_training,
+    starting_weights,
+    truth_records,
+    weights_record,
+)
 from common.methods.known_categories import KnownCategoriesOptions, number_of_categories
 from common.methods.method_spec import MethodSpec
 from common.methods.option_groups import AlignmentOptions
@@ -36,5 +42,6 @@ SPECS = (
         options=SimGCDOptions,
         plan=plan_of_training,
         contract=contract,
+        initial_weights=lambda config: starting_weights(config, number_of_categories(config)),
     ),
 )

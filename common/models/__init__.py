@@ -22,6 +22,7 @@ __all__ = [
     "all_features",
     "build_network",
     "feature_width",
+    "initial_weights",
     "raw_inputs",
     "restore_network",
     "travelling",
@@ -59,6 +60,11 @@ def restore_network(config: AnyConfig, weights: Mapping[str, NDArray[Any]]) -> N
         raise InputError("the weights do not belong to the model described beside them; copy both again.")
     network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()}, strict=False)
     return network.eval()
+
+
+def initial_weights(config: AnyConfig, head_rows: int) -> dict[str, NDArray[Any]]:
+    """The travelling tensors of a freshly initialised network, by the run's seed."""
+    return {name: tensor.numpy() for name, tensor in travelling(build_network(config, head_rows)).items()}
 
 
 def feature_width(config: AnyConfig) -> int:

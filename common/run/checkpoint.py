@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import InputError
+from common.errors import InputError, RunFailedError
 from common.files import write_atomically
 
 SCHEMA = 2
@@ -28,8 +28,19 @@ class Snapshot:
 
 
 def write_checkpoint(path: Path, number: int, snapshot: Snapshot) -> None:
-    """Everything needed to go on after round ``number``."""
+    """Everything needed to go on after round ``number``.
+
+    Raises:
+        RunFailedError: it holds values that are not finite; the checkpoint before it stays.
+    """
     from safetensors.numpy import save_file
+
+    for name, array in snapshot.arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise RunFailedError(
+                f"after round {number} '{name}' holds values that are not finite, so the run ends here; {path} is the "
+                "state before that round."
+            )
 
     header = json.dumps({"schema": SCHEMA, "round": number, "values": snapshot.values})
     arrays = {name: np.ascontiguousarray(array) for name, array in snapshot.arrays.items()}
@@ -50,6 +61,8 @@ def read_checkpoint(path: Path) -> tuple[int, Snapshot]:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if header["schema"] != SCHEMA:
             raise ValueError(f"it was written by another version, schema {header['schema']}")
+        if bad := [n for n, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]:
+            raise ValueError(f"'{bad[0]}' holds values that are not finite")
         return int(header["round"]), Snapshot(arrays, header["values"])
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise InputError(f"{path} cannot be read ({error}); restore it or start again with --overwrite.") from None

@@ -18,11 +18,16 @@ METRICS = "metrics"
 """Name of the one metric record of a reply."""
 
 
+LARGEST = {"float16": 6e4, "float32": 1e12, "float64": 1e100}
+"""The largest number of each type that crosses the wire; float64 is for moments of raw columns."""
+
+
 @dataclass(frozen=True)
 class ArraySpec:
     """Name-less declaration of one array: NumPy dtype name and shape; None stands for any length up to ``most``.
 
-    Every entry is finite and within [``low``, ``high``].
+    Every entry is finite and within [``low``, ``high``]; of floating-point numbers none is farther from 0 than
+    ``LARGEST`` says, so that no sum or square of what sites send overflows.
     """
 
     dtype: str
@@ -50,6 +55,10 @@ class ScalarSpec:
     whole: bool = False
     simulated: bool = False
     """Whether only sites of a simulation report it."""
+    behind: str = "samples"
+    """What it is a mean over, and how many: the metric of that name, or ``held-out`` labels."""
+    exact: bool = False
+    """Whether an institution may say it to the last digit: a choice, not a mean. Whole numbers are."""
     group: str = ""
     """Under which heading a round's record shows its mean over the sites: ``loss``, ``health``, or not at all."""
 
@@ -176,8 +185,10 @@ def _content_violations(where: str, array: Array, spec: ArraySpec) -> list[str]:
     unsound = int((~np.isfinite(value)).sum())
     if unsound:
         return [f"{where} holds {unsound} values that are not finite"]
-    if value.size and not (spec.low <= value.min() and value.max() <= spec.high):
-        return [f"{where} is outside [{spec.low:g}, {spec.high:g}]"]
+    most = LARGEST.get(spec.dtype, math.inf)
+    low, high = max(spec.low, -most), min(spec.high, most)
+    if value.size and not (low <= value.min() and value.max() <= high):
+        return [f"{where} is outside [{low:g}, {high:g}]"]
     return []
 
 

@@ -22,7 +22,8 @@ TRUTH = "truth"
 
 MOST = 2**40
 """No count is larger."""
-UNIT = ScalarSpec(0.0, 1.0)
+HELD_OUT = ScalarSpec(0.0, 1.0, behind="held-out")
+"""A share of the labels that are kept to measure by."""
 LOSS = ScalarSpec(-1e4, 1e4, group="loss")
 COUNT = ScalarSpec(0, MOST, whole=True)
 SITE_NUMBER = ScalarSpec(0, MOST, whole=True, simulated=True)

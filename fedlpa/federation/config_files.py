@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
+from client_app.site_config import Limits
 from common.config import make_config
 from common.methods.known_categories import KnownCategoriesOptions
 from common.methods.registry import get_method
@@ -47,14 +48,19 @@ def run_toml(config: AnyConfig, sites: int, *, at_site: bool) -> str:
     return template.render(config=config, sites=sites, at_site=at_site, chosen=chosen, others=others)
 
 
-def site_toml(name: str, server: str, approved: str, options: SiteOptions) -> str:
+def site_toml(name: str, server: str, approved: str, approved_run: str, options: SiteOptions) -> str:
     """``sites/<name>/site.toml``; ``options`` that differ from the defaults are set in it."""
     usual = SiteOptions()
     own = [
         (kebab(key), value, value != getattr(usual, key))
         for key, value in options.model_dump(include=set(SiteOptions.model_fields)).items()
     ]
-    return _templates().get_template("site.toml.j2").render(name=name, server=server, approved=approved, own=own)
+    limits = [(kebab(key), 12.0 if value is None else value) for key, value in Limits()]
+    return (
+        _templates()
+        .get_template("site.toml.j2")
+        .render(name=name, server=server, approved=approved, approved_run=approved_run, own=own, limits=limits)
+    )
 
 
 def policy_yaml(config: AnyConfig) -> str:

@@ -11,6 +11,7 @@ from common.config import check_place, make_config
 from common.errors import InputError
 from common.files import write_text
 from common.place import Deployment
+from common.run_toml import is_complete, terms_hash
 from common.settings import OWN_KEYS, AnyConfig
 from fedlpa.federation import config_files
 from fedlpa.federation.certificates import write_authority, write_server_certificate, write_site_keys
@@ -76,7 +77,9 @@ def add_site(folder: Path, name: str) -> Path:
     target.mkdir(mode=0o700)
     (target / "state").mkdir(mode=0o700)
     like = load_site_config(example)
-    write_text(target / "site.toml", config_files.site_toml(name, like.server, installed_hash(), like.own))
+    write_text(
+        target / "site.toml", config_files.site_toml(name, like.server, installed_hash(), like.approved_run, like.own)
+    )
     for file in ("policy.yaml", "ca.crt", "run.toml"):
         if (example.parent / file).exists():
             shutil.copyfile(example.parent / file, target / file)
@@ -123,7 +126,10 @@ def _run_settings(settings: dict[str, str], data_like: tuple[str, ...]) -> AnyCo
             )
         config = config.but(kind=dataset.kind, sample_shape=dataset.sample_shape)
         names += [name for name in sorted(dataset.classes) if not settings.get("seen-classes")]
-    return config.but(seen_classes=tuple(sorted(set(names)) if data_like and "seen-classes" not in settings else names))
+    classes = tuple(sorted(set(names)) if data_like and "seen-classes" not in settings else names)
+    from common.models import with_backbone
+
+    return with_backbone(config.but(seen_classes=classes))
 
 
 def _write(folder: Path, host: str, sites: tuple[str, ...], port: int, control_port: int, config: AnyConfig) -> None:
@@ -137,14 +143,14 @@ def _write(folder: Path, host: str, sites: tuple[str, ...], port: int, control_p
     write_text(folder / "server" / "server.toml", config_files.server_toml(port, control_port))
     write_text(folder / "run.toml", config_files.run_toml(config, len(sites), at_site=False))
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    approved = installed_hash()
+    approved, approved_run = installed_hash(), terms_hash(config) if is_complete(config) else ""
     for name in sites:
         site = folder / "sites" / name
         site.mkdir(mode=0o700)
         (site / "state").mkdir(mode=0o700)
         shutil.copyfile(write_site_keys(site), folder / "server" / "sites" / f"{name}.pub")
         shutil.copyfile(folder / "ca" / "ca.crt", site / "ca.crt")
-        write_text(site / "site.toml", config_files.site_toml(name, address, approved, config))
+        write_text(site / "site.toml", config_files.site_toml(name, address, approved, approved_run, config))
         write_text(site / "policy.yaml", config_files.policy_yaml(config))
         write_text(site / "run.toml", config_files.run_toml(config, len(sites), at_site=True))
 

@@ -11,11 +11,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from client_app.site_config import load_site_config
-from client_app.site_log import log_to_site
 from fedlpa.flower.pin import installed_hash
 from fedlpa.site.approval import refusal
 
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from flwr.supercore.interceptors import RuntimeTokenHttpInterceptor, SuperExecAuthHttpInterceptor
     from flwr.supercore.runtime import RuntimeHttpClient
 
-log = logging.getLogger("fedlpa.site")
-
-NOT_APPROVED = 403
-"""Error code of a site that was sent an application it has not approved."""
 POLL = 0.5
 BEAT, PATIENCE = 4.0, 3
 """Seconds between two heartbeats; how many may be refused before the message is given up."""
@@ -108,9 +104,12 @@ def _work(source: Path, running: str, address: str, token: str) -> bool:
     threading.Thread(target=_keep_claim, args=(beat, done), daemon=True).start()
     try:
         message, context, _, fab = pull_task_input(client)
-        reply = _answer(source, running, fab.content, message, context)
-        push_message(client, reply, context)
-        push_task_output(client, context, SubStatus.COMPLETED, "")
+
+        def send(reply: "Message") -> None:
+            push_message(client, reply, context)
+            push_task_output(client, context, SubStatus.COMPLETED, "")
+
+        send(_answer(source, running, fab.content, message, context, send))
         return message.metadata.message_type == DELIVER
     finally:
         done.set()
@@ -131,25 +130,46 @@ def _keep_claim(beat: Callable[[], bool], done: threading.Event) -> None:
             os._exit(RENEW)
 
 
-def _answer(source: Path, running: str, bundle: bytes, message: "Message", context: "Context") -> "Message":
-    """The application's answer, or an error without content if the application is not the approved one."""
-    from flwr.app import Error, Message
+def _answer(
+    source: Path,
+    running: str,
+    bundle: bytes,
+    message: "Message",
+    context: "Context",
+    send: Callable[["Message"], None],
+) -> "Message":
+    """The application's answer, or an error without content if the application is not the approved one.
 
+    Args:
+        send: takes the answer of a message whose work has to be broken off, before this process ends.
+    """
     from client_app.app import app
+    from client_app.institution import NOT_APPROVED, NOTHING_SENT, error_reply, note_message
+    from client_app.limits import held_to
     from client_app.site import SITE_CONFIG
 
     try:
         config = load_site_config(source)
         found = refusal(config, running, bundle)
         if found is not None:
-            with log_to_site(config.state):
-                log.error("message refused: %s", found)
-            return Message(Error(NOT_APPROVED, f"{config.name}: {found}"), reply_to=message)
+            note_message(config, message, "not-approved", found)
+            return error_reply(message, NOT_APPROVED, config.name)
         context.node_config = {**context.node_config, SITE_CONFIG: str(source)}
-        return app(message, context)
+
+        def break_off(why: str) -> None:
+            try:
+                note_message(config, message, "failed", why)
+                send(error_reply(message, NOTHING_SENT, config.name))
+            finally:
+                os._exit(RENEW)
+
+        with held_to(config, break_off):
+            return app(message, context)
     except Exception as error:
         logging.getLogger("flwr").exception("the message could not be worked on")
-        return Message(Error(402, f"the site failed with {type(error).__name__}; its log says more"), reply_to=message)
+        with suppress(Exception):
+            note_message(load_site_config(source), message, "failed", f"{type(error).__name__}: {error}")
+        return error_reply(message, NOTHING_SENT, "a site")
 
 
 if __name__ == "__main__":

@@ -5,15 +5,19 @@ from collections.abc import Callable
 from math import prod
 from pathlib import Path
 
+from client_app.account import check_budget, read_account
+from client_app.approved_run import approved_run
+from client_app.changed_rows import check_changed
+from client_app.methods import client_method
 from client_app.policy import load_policy, read_policy, shortcomings
+from client_app.refusal import RefusedError
 from client_app.site import real_site
 from client_app.site_config import SiteConfig
-from common.config import check_place, make_config
 from common.errors import InputError
 from common.methods.registry import get_method
 from common.place import Deployment
+from common.run_toml import is_complete, read_run
 from common.settings import AnyConfig
-from common.toml_file import read_toml
 from fedlpa.flower.pin import installed_hash
 from fedlpa.site.approval import HOW
 from fedlpa.site.connection import Finding, check_connection
@@ -23,13 +27,13 @@ ENOUGH_DISK = 2 * 2**30
 
 
 def check_site(config: SiteConfig, run: Path | None = None) -> list[Finding]:
-    """All checks. ``run``: a ``run.toml`` to check data and policy against; by default the one beside site.toml."""
+    """All checks. ``run``: a ``run.toml`` to check data and policy against; by default the site's own."""
     return [
         *check_connection(config),
         _state(config),
         _disk(config),
         _application(config),
-        *_run_checks(config, run or config.source.parent / "run.toml"),
+        *_run_checks(config, run or config.run),
     ]
 
 
@@ -82,23 +86,42 @@ def _run_checks(config: SiteConfig, path: Path) -> list[Finding]:
         run = _read_run(path)
     except InputError as error:
         return [Finding("run", False, str(error).rstrip("."))]
-    return [_finding("data", lambda: _data(config, run)), _finding("policy", lambda: _policy(config, run))]
+    findings = [_finding("data", lambda: _data(config, run)), _finding("policy", lambda: _policy(config, run))]
+    if run is None or path != config.run:
+        return findings
+    findings.insert(0, _finding("run", lambda: _approved(config)))
+    if all(found.ok for found in findings):
+        findings.append(_finding("changes", lambda: _changes(config, run)))
+    return findings
+
+
+def _approved(config: SiteConfig) -> str:
+    run = approved_run(config)
+    return f"{run.method}, {run.rounds} rounds, is approved ({config.approved_run[:12]})"
+
+
+def _changes(config: SiteConfig, run: AnyConfig) -> str:
+    """Whether the data may be answered on, after what left before; and how much may leave still."""
+    site, policy = real_site(config), load_policy(config.policy, run.method)
+    try:
+        check_changed(config.state, client_method(run).load_data(site, site.configure(run)), policy.min_samples)
+        account = read_account(config.state)
+        check_budget(account, policy, policy.noise_multiplier)
+    except RefusedError as error:
+        raise InputError(str(error)) from None
+    return f"{account.rounds} of {policy.max_rounds} rounds are answered so far"
 
 
 def _read_run(path: Path) -> AnyConfig | None:
     """The run to check against; None where there is none, or it does not say yet what the data looks like."""
     if not path.exists():
         return None
-    settings = read_toml(path)
-    settings.pop("server", None)
-    check_place(settings, Deployment(), path)
-    config = make_config({**settings, "data": ""})
-    return config if config.kind and config.sample_shape and config.seen_classes else None
+    config = read_run(path).config
+    return config if is_complete(config) else None
 
 
 def _data(config: SiteConfig, run: AnyConfig | None) -> str:
     """Read the data and, if there is a run, check it against that."""
-    from client_app.methods import client_method
     from common.data.read import ReadOptions, read_dataset
 
     if run is None:

@@ -66,11 +66,22 @@ def status(
 
 @app.command(epilog="Example: fedlpa site approve --config clinic-a/site.toml")
 def approve(config: Config) -> None:
-    """Approve the installed version of the application: from now on it, and no other, may run here."""
+    """Approve the installed application and the run that run.toml describes: no others are worked for here."""
+    from common.run_toml import terms_of
     from fedlpa.site.approval import approve as pin
 
-    old, new = pin(config)
-    print(f"approved: {new}" + (f" (was {old or 'none'})" if old != new else " (unchanged)"))
+    found = pin(config)
+
+    def told(old: str, new: str) -> str:
+        return f"{new} (was {old or 'none'})" if old != new else f"{new} (unchanged)"
+
+    print(f"approved application: {told(found.old_app, found.app)}")
+    if found.run is None:
+        print("no run is approved yet: run.toml does not say what the data looks like")
+        return
+    print(f"approved run: {told(found.old_run, found.run_hash)}")
+    for key, value in terms_of(found.run).items():
+        print(f"  {key} = {value}")
 
 
 @app.command(epilog="Example: fedlpa site audit --config clinic-a/site.toml")

@@ -33,10 +33,6 @@ class FedLoGServer(GraphServer[FedLoGOptions]):
         self._arrived: dict[str, Slots] = {}
         self._informed: set[str] = set()
 
-    def initial_weights(self) -> dict[str, NDArray[np.float32]]:
-        """Of the GraphSAGE."""
-        return self.graph_sage(cosine=self.config.options.cosine_head)
-
     def union(self) -> Slots | None:
         """All sites' slots, in the order of their names; None before there are any."""
         return join_slots([self._slots[site] for site in sorted(self._slots)]) if self._slots else None

@@ -12,7 +12,6 @@ from server_app.catalogue_server import CatalogueServer
 from server_app.method import Outcome, ServerMethod
 from server_app.scoring import apart, by_category, global_scores, local_scores
 from server_app.sites.lay_samples import lay_out_samples
-from server_app.weights import initial_weights
 
 TRIALS = 10
 
@@ -67,10 +66,6 @@ def _join_novel(rows: NDArray[np.float64], counts: NDArray[np.int64], k: int, se
 
 class GCDServer(CatalogueServer[GCDOptions]):
     """The federation's weights, and after the closing round its K centroids."""
-
-    def initial_weights(self) -> dict[str, NDArray[np.float32]]:
-        """Of the network without a head."""
-        return initial_weights(self.config, 0)
 
     def close(self, plan: RoundPlan) -> Outcome:
         """In the closing round the merged categories and the scores of the sites' clusters."""

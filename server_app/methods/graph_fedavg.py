@@ -1,8 +1,5 @@
 """FedAvg and FedProx of a GraphSAGE at the server."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from common.methods.graph_fedavg import AVERAGED
 from common.methods.graph_local import BaselineOptions
 from server_app.graph_server import GraphServer
@@ -14,10 +11,6 @@ class GraphFedAvgServer(GraphServer[BaselineOptions]):
     """The averaged model is scored, and each site's before averaging."""
 
     predictors = AVERAGED
-
-    def initial_weights(self) -> dict[str, NDArray[np.float32]]:
-        """Of the GraphSAGE."""
-        return self.graph_sage()
 
 
 METHOD = ServerMethod(GraphFedAvgServer, lay_out_graphs)

@@ -1,25 +1,18 @@
 """FedAvg of SimGCD at the server: average weights, add up the head's counts."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from common.discovery.catalogue import Catalogue
-from common.methods.known_categories import number_of_categories
 from common.methods.plan import RoundPlan
 from common.methods.simgcd import SimGCDOptions
 from server_app.discovery_server import DiscoveryServer
 from server_app.method import Outcome, ServerMethod
 from server_app.scoring import global_scores, local_scores
 from server_app.sites.lay_samples import lay_out_samples
-from server_app.weights import initial_weights
 
 
 class SimGCDServer(DiscoveryServer[SimGCDOptions]):
     """The federation's weights; the head's rows are the categories."""
-
-    def initial_weights(self) -> dict[str, NDArray[np.float32]]:
-        """Of the network with K rows in its head."""
-        return initial_weights(self.config, number_of_categories(self.config))
 
     def close(self, plan: RoundPlan) -> Outcome:
         """Scores of the incoming head."""

@@ -6,11 +6,12 @@ from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from client_app.app import app as real_app
-from client_app.guard import FAILED, REFUSED, guard
+from client_app.guard import REFUSED, guard
+from client_app.institution import NOTHING_SENT
+from common.models import initial_weights
 from common.place import Simulation
 from common.wire.messages import Instruction, client_content, read_metrics, server_content
 from common.wire.records import WEIGHTS
-from server_app.weights import initial_weights
 
 pytestmark = pytest.mark.usefixtures("flower_task")
 SECRET = "Anna-Smith"
@@ -130,7 +131,7 @@ def test_an_exception_stays_in_the_sites_log(small_federation):
         raise RuntimeError(f"no such patient: {SECRET}")
 
     reply = _app(fail)(_message(config, files), _context())
-    assert reply.error.code == FAILED
+    assert reply.error.code == NOTHING_SENT
     assert SECRET not in reply.error.reason
     assert "site-0: failed with RuntimeError" in reply.error.reason
     assert SECRET in _log(files)
@@ -155,7 +156,7 @@ def test_wrong_data_is_told_to_the_site_and_not_to_the_server(small_federation):
     data = read_dataset(str(path))
     write_dataset(replace(data, labels=(SECRET, *data.labels[1:])), path)
     reply = real_app(_message(config, files, "query"), _context())
-    assert reply.error.code == FAILED
+    assert reply.error.code == NOTHING_SENT
     assert SECRET not in reply.error.reason
     assert str(files.folder) not in reply.error.reason
     assert SECRET in _log(files)
@@ -165,10 +166,10 @@ def test_a_node_that_is_no_site_answers_with_an_error(small_federation):
     config, files = small_federation()
     context = Context(run_id=1, node_id=5, node_config={}, state=RecordDict({}), run_config={})
     reply = real_app(_message(config, files), context)
-    assert reply.error.code == FAILED
+    assert reply.error.code == NOTHING_SENT
 
 
 def test_a_message_without_an_instruction_answers_with_an_error(small_federation):
     small_federation()
     reply = real_app(Message(RecordDict({}), dst_node_id=5, message_type="train"), _context())
-    assert reply.error.code == FAILED
+    assert reply.error.code == NOTHING_SENT

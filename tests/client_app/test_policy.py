@@ -1,11 +1,14 @@
 """The site's policy: it narrows the contract, and without it nothing leaves."""
 
+import json
+
 import numpy as np
 import pytest
 from flwr.app import Context, Message, RecordDict
 
 from client_app.audit import FILE, verify
-from client_app.guard import FAILED, REFUSED, guard
+from client_app.guard import guard
+from client_app.institution import NOTHING_SENT
 from client_app.policy import load_policy
 from client_app.site import SITE_CONFIG
 from common.config import make_config
@@ -14,6 +17,7 @@ from common.methods.registry import get_method
 from common.place import Deployment
 from common.privacy.accountant import epsilon
 from common.wire.messages import Instruction, client_content, read_arrays, server_content
+from tests.approved import RUN, approve_run
 
 pytestmark = pytest.mark.usefixtures("flower_task")
 
@@ -25,24 +29,31 @@ max-bytes-per-round: 1000000
 min-samples: 5
 """
 
+WEIGHTS_ONLY = POLICY.replace("[weights, catalogue]", "[weights]").replace("[samples, seconds]", "[samples]")
+NOISY = WEIGHTS_ONLY + "clip-norm: 1.0\nnoise-multiplier: 2.0\n"
+
 
 class RealSite:
     """A configured site, and a guarded ClientApp that answers what it is told to."""
 
     def __init__(self, folder, policy=POLICY):
         self.folder = folder
-        (folder / "site.toml").write_text('name = "a"\nserver = "localhost:9092"\ndata = "data.parquet"\n')
         if policy is not None:
             (folder / "policy.yaml").write_text(policy)
         settings = {"data": "", "kind": "vectors", "sample-shape": "4", "seen-classes": "x,y"}
         self.config = make_config(settings)
+        site = 'name = "a"\nserver = "localhost:9092"\ndata = "data.parquet"\n'
+        (folder / "site.toml").write_text(site + approve_run(folder, self.config))
+        self.number = 0
         specs = get_method("fedlpa").contract(self.config, Deployment()).arrays["weights"]
         self.weights = {name: np.zeros(spec.shape, spec.dtype) for name, spec in specs.items()}
         self.ran = False
 
-    def answer(self, records=None, config=None, kind="train", run="", **metrics):
-        """What leaves when the app answers with ``records`` (default: weights) and ``metrics``."""
-        instruction = Instruction(config or self.config, 1, Deployment(), run)
+    def answer(self, records=None, config=None, kind="train", run=RUN, number=None, **metrics):
+        """What leaves when the app answers with ``records`` (default: weights) and ``metrics``; the next round's."""
+        self.number = self.number + 1 if number is None else number
+        turn = {"train": self.number, "query": 1, "train.deliver": self.config.rounds + 1}[kind]
+        instruction = Instruction(config or self.config, turn, Deployment(), run)
         message = Message(server_content(instruction, {"weights": self.weights}), dst_node_id=1, message_type=kind)
         message.metadata.__dict__["_message_id"] = "1"
         context = Context(7, 1, {SITE_CONFIG: str(self.folder / "site.toml")}, RecordDict({}), {})
@@ -53,6 +64,11 @@ class RealSite:
             return Message(client_content(found, {"samples": 10, **metrics}), reply_to=message)
 
         return guard(message, context, app)
+
+    @property
+    def events(self):
+        lines = (self.folder / "state" / FILE).read_text().splitlines()
+        return [(line["outcome"], line["bytes"]) for line in map(json.loads, lines)]
 
     @property
     def log(self):
@@ -110,10 +126,10 @@ def test_what_they_do_not_allow_is_held_back(site, records, metrics, told):
     config = site.config.but(classes=("x", "y")) if records == "truth" else None
     reply = site.answer(made, config, **metrics)
     assert reply.has_error()
-    assert reply.error.code == REFUSED
+    assert reply.error.code == NOTHING_SENT
     assert told in site.log
     assert told not in reply.error.reason
-    assert not (site.folder / "state" / FILE).exists()
+    assert site.events == [("held-back", 0)]
 
 
 @pytest.mark.parametrize(
@@ -127,6 +143,8 @@ def test_what_they_do_not_allow_is_held_back(site, records, metrics, told):
         (POLICY.replace("max-bytes-per-round: 1000000", ""), "'max-bytes-per-round' is missing"),
         (POLICY + "noise-multiplier: 1.0\n", "noise-multiplier needs clip-norm"),
         (POLICY + "noise-multiplier: 1.0\nclip-norm: 1.0\n", "records may be [weights] only"),
+        (NOISY.replace("[samples]", "[samples, seconds]"), "scalars may be [samples] only"),
+        (POLICY + "max-epsilon: 1.0\n", "max-epsilon needs noise-multiplier"),
     ],
 )
 @pytest.mark.parametrize("kind", ["train", "query", "train.deliver"])
@@ -134,7 +152,7 @@ def test_without_a_usable_policy_nothing_runs_and_nothing_leaves(tmp_path, polic
     site = RealSite(tmp_path, policy)
     reply = site.answer({}, kind=kind)
     assert reply.has_error()
-    assert reply.error.code == REFUSED
+    assert reply.error.code == NOTHING_SENT
     assert not site.ran
     assert told in site.log
 
@@ -150,7 +168,7 @@ def test_what_cannot_be_logged_does_not_leave(site):
     (site.folder / "state" / FILE).mkdir()
     reply = site.answer()
     assert reply.has_error()
-    assert reply.error.code == FAILED
+    assert reply.error.code == NOTHING_SENT
 
 
 @pytest.mark.parametrize("whole", [0, 1, 2])
@@ -175,7 +193,7 @@ def test_missing_data_at_a_real_site_is_an_error_not_an_absence(site):
 
 
 def test_an_update_is_clipped_and_noised(tmp_path):
-    policy = POLICY.replace("[weights, catalogue]", "[weights]") + "clip-norm: 1.0\n"
+    policy = WEIGHTS_ONLY + "clip-norm: 1.0\n"
     site = RealSite(tmp_path, policy)
     moved = {"weights": {name: array + 10 for name, array in site.weights.items()}}
     clipped = read_arrays(site.answer(moved).content)["weights"]
@@ -189,16 +207,15 @@ def test_an_update_is_clipped_and_noised(tmp_path):
     }
     site.answer(moved)
     assert f"update 2 of this run left with noise: epsilon {epsilon(2.0, 2):.3g}" in site.log
-    site.answer(moved, run="another")
+    site.answer(moved, run="fedcba9876543210", number=1)
     third = f"update 1 of this run left with noise: epsilon {epsilon(2.0, 1):.3g} at delta 1e-05"
     assert f"{third} ({epsilon(2.0, 3):.3g} over all runs of this site)" in site.log
 
 
 def test_noise_of_a_real_site_cannot_be_drawn_again_and_ignores_the_run_s_settings(tmp_path):
     """Whoever could draw it again, by the run's seed, could take it off."""
-    policy = POLICY.replace("[weights, catalogue]", "[weights]") + "clip-norm: 1.0\nnoise-multiplier: 2.0\n"
-    site = RealSite(tmp_path, policy)
-    config = site.config.but(local_clip_norm=100.0, local_noise_multiplier=1e-9, share_categories=False)
+    site = RealSite(tmp_path, NOISY)
+    config = site.config.but(local_clip_norm=100.0, local_noise_multiplier=1e-9)
     first, again = (read_arrays(site.answer(config=config).content)["weights"] for _ in range(2))
     assert norm(first) > 1.0
     assert all(np.any(first[name] != again[name]) for name in first)

@@ -8,13 +8,15 @@ import pytest
 from flwr.app import Context, Message, RecordDict
 
 from client_app.app import app
-from client_app.guard import FAILED, REFUSED, guard
+from client_app.guard import guard
+from client_app.institution import NOTHING_SENT
 from client_app.site import SITE_CONFIG, RealSite, site_of
 from common.config import make_config
 from common.methods.registry import all_methods
 from common.place import Deployment, Place, Simulation
 from common.settings import AnyConfig, Owner, SiteOptions, kebab, settings_of
 from common.wire.messages import Instruction, client_content, read_metrics, server_content
+from tests.approved import RUN, approve_run
 
 pytestmark = pytest.mark.usefixtures("flower_task")
 
@@ -34,12 +36,15 @@ label-column = "class"
 """
 
 
+CONFIG = make_config({"data": "", "kind": "vectors", "sample-shape": "2", "seen-classes": "x,y"})
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A site with 20 samples of two columns; its labels stand in the column ``class``."""
     rows = "".join(f"{i},{i % 3},{'xy'[i % 2]}\n" for i in range(20))
     (tmp_path / "data.csv").write_text(f"a,b,class\n{rows}")
-    (tmp_path / "site.toml").write_text(SITE_TOML)
+    (tmp_path / "site.toml").write_text(SITE_TOML + approve_run(tmp_path, CONFIG))
     (tmp_path / "policy.yaml").write_text(POLICY)
     return tmp_path
 
@@ -48,10 +53,9 @@ def _context(folder: Path) -> Context:
     return Context(7, 1, {SITE_CONFIG: str(folder / "site.toml"), "partition-id": 0}, RecordDict({}), {})
 
 
-def _message(kind: str = "query", place: Place | None = None, **settings: object) -> Message:
-    given = {"data": "", "kind": "vectors", "sample-shape": "2", "seen-classes": "x,y"}
-    config = make_config(given | {kebab(key): value for key, value in settings.items()})
-    return Message(server_content(Instruction(config, 1, place or Deployment()), {}), dst_node_id=1, message_type=kind)
+def _message(kind: str = "query", place: Place | None = None, number: int = 1, **settings: object) -> Message:
+    told = Instruction(CONFIG.but(**settings), number, place or Deployment(), RUN)
+    return Message(server_content(told, {}), dst_node_id=1, message_type=kind)
 
 
 def _settings(config: AnyConfig, owner: Owner) -> dict[str, object]:
@@ -102,7 +106,8 @@ def test_data_is_read_as_the_site_says(folder: Path, place: Place | str, said: d
 
 @pytest.mark.parametrize(("own", "labelled"), [("", 18), ("holdout-fraction = 0.5\n", 10)])
 def test_a_site_measures_by_what_it_chose_itself(folder: Path, own: str, labelled: int) -> None:
-    (folder / "site.toml").write_text(SITE_TOML + own)
+    with open(folder / "site.toml", "a") as file:
+        file.write(own)
     for said in (0.0, 0.9):
         reply = app(_message(holdout_fraction=said), _context(folder))
         assert read_metrics(reply.content)["labelled"] == labelled
@@ -131,24 +136,25 @@ def answering(folder: Path) -> Callable[..., Message]:
 def test_what_exists_in_simulations_only_stays_whatever_policy_and_message_say(
     folder: Path, answering: Callable[..., Message], place: Place
 ) -> None:
-    message = _message("train", place, classes="x,y,z")
-    assert answering(message, {}, samples=20).error.code == REFUSED  # weights are required
+    assert (
+        answering(_message("train", place, classes="x,y,z"), {}, samples=20).error.code == NOTHING_SENT
+    )  # weights are required
     truth = {"truth": {"counts": np.zeros((3, 2), np.int64)}}
-    for records, metrics in ((truth, {}), ({}, {"site": 0})):
-        reply = answering(message, records, samples=20, **metrics)
-        assert reply.error.code == REFUSED
+    for number, (records, metrics) in enumerate(((truth, {}), ({}, {"site": 0})), start=2):
+        reply = answering(_message("train", place, number, classes="x,y,z"), records, samples=20, **metrics)
+        assert reply.error.code == NOTHING_SENT
     log = (folder / "state" / "site.log").read_text()
     assert "record 'truth' is not in the contract" in log
     assert "metric 'site' is not in the contract" in log
 
 
 def test_the_name_of_a_simulated_site_does_not_answer_a_query(answering: Callable[..., Message]) -> None:
+    assert answering(_message(), {}, samples=20, site=0).error.code == NOTHING_SENT
     assert answering(_message(), {}, samples=20).has_content()
-    assert answering(_message(), {}, samples=20, site=0).error.code == REFUSED
 
 
 def test_without_a_policy_nothing_is_judged_fit(folder: Path) -> None:
     (folder / "policy.yaml").unlink()
     reply = app(_message(), _context(folder))
-    assert reply.error.code in (REFUSED, FAILED)
+    assert reply.error.code == NOTHING_SENT
     assert not reply.has_content()

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from common.config import make_config
 from common.discovery.catalogue import Catalogue
 from common.errors import InputError
-from common.models import all_features, restore_network
+from common.models import all_features, initial_weights, restore_network
 from common.run.model_files import Model, load_model, save_model
 from common.settings import AnyConfig
 from fedlpa.predict import Predictions, predict
-from server_app.weights import initial_weights
 
 Floats = NDArray[np.float64]
 N, GROUPS = 60, 3

@@ -74,7 +74,7 @@ def run_round(task: Task[FedLoGOptions]) -> Answer:
 def _prepare(task: Task[FedLoGOptions], network: GraphSage, graph: GraphTensors) -> Answer:
     """Tables, round 1: the columns' moments, and the slots if they are wanted; nothing is trained."""
     data = graph_data(task)
-    measure_columns(network, data)
+    measure_columns(task, network)
     records: dict[str, Mapping[str, NDArray[np.generic]]] = {WEIGHTS: tensors_of(network)}
     if task.config.options.share_slots and WANTED in task.records:
         records |= slots_to_send(task, graph).records()

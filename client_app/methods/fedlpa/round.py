@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from client_app.bounded_mean import bounded_mean
 from client_app.discovery.clcd import Calibration, calibrate, discover
 from client_app.discovery.concepts import Concepts
 from client_app.evaluation import count_truth, health, prior_drift, seen_accuracy, shares
@@ -25,7 +26,13 @@ from client_app.methods.fedlpa.memory import (
 )
 from client_app.methods.fedlpa.statistics import category_statistics
 from client_app.training.alignment import Alignment, align_to_rows
-from client_app.training.local_training import load_network, measure_input, train_locally, weights_record
+from client_app.training.local_training import (
+    fewest_behind,
+    load_network,
+    measure_input,
+    train_locally,
+    weights_record,
+)
 from common.methods.discovery_common import CATALOGUE
 from common.methods.fedlpa.spec import CURVE, FedLPAOptions
 from common.methods.fedlpa.statistics_record import STATISTICS
@@ -59,7 +66,7 @@ def run_round(task: Task[FedLPAOptions]) -> Answer:
     data = task.data
     metrics: dict[str, Metric] = {**data.size}
     if task.plan.phase == "preparation" or _never_prepared(network):
-        measure_input(network, data.x)
+        measure_input(task, network)
     if task.plan.phase == "preparation":
         return Answer(weights_record(task, network), metrics)
 
@@ -84,9 +91,17 @@ def run_round(task: Task[FedLPAOptions]) -> Answer:
     if task.plan.train:
         metrics |= train_locally(task, network, options, _alignment(work, categories), options)
     if task.plan.train or not network.feature_mean.any():
-        network.feature_mean.copy_(own_mean_D)
+        _set_feature_mean(work)
     work.records.update(weights_record(task, network))
     return Answer(work.records, metrics)
+
+
+def _set_feature_mean(work: _Round) -> None:
+    """The site's mean feature, bounded and with noise; too small a site leaves the federation's as it is."""
+    support = fewest_behind(work.task)
+    if len(work.z_ND) >= support:
+        mean_D = bounded_mean(work.z_ND.cpu().numpy(), support, work.task.noise("feature mean"))
+        work.network.feature_mean.copy_(torch.from_numpy(mean_D))
 
 
 def _never_prepared(network: Network) -> bool:
@@ -138,7 +153,7 @@ def _discover(work: _Round) -> Concepts:
     sent = sendable(concepts, work.options.min_support)
     if work.options.share_categories:
         work.records[CATALOGUE] = {
-            "rows": concepts.prototypes[torch.from_numpy(sent)].cpu().numpy(),
+            "rows": _rows_to_send(work, concepts, sent),
             "counts": concepts.counts[sent],
             "names": concepts.names[sent],
         }
@@ -146,6 +161,16 @@ def _discover(work: _Round) -> Concepts:
             work.records[STATISTICS] = category_statistics(work.z_ND, work.centre_D, concepts, sent)
     _count_truth(work, concepts.assigned, len(concepts), first=sent)
     return concepts
+
+
+def _rows_to_send(work: _Round, concepts: Concepts, sent: NDArray[np.int64]) -> NDArray[np.float32]:
+    """``[m, d]`` unit rows of the concepts ``sent``: their mean features, bounded and with noise."""
+    z_ND, generator = work.z_ND.cpu().numpy(), work.task.noise("category rows")
+    support = min(fewest_behind(work.task), work.options.min_support)
+    rows = [bounded_mean(z_ND[concepts.assigned == concept], support, generator) for concept in sent]
+    found = np.array(rows, dtype=np.float64).reshape(len(sent), z_ND.shape[1])
+    unit: NDArray[np.float32] = (found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)).astype("f4")
+    return unit
 
 
 def _train_head(work: _Round, categories: Categories | None) -> None:

@@ -6,11 +6,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from client_app.bounded_mean import bounded_mean
 from client_app.evaluation import count_truth
 from client_app.method import Answer, ClientMethod, Task
 from client_app.methods.gcd.kmeans import Clusters, semi_supervised_kmeans
 from client_app.outcome import conclude
-from client_app.training.local_training import load_network, measure_input, train_locally, weights_record
+from client_app.training.local_training import (
+    fewest_behind,
+    load_network,
+    measure_input,
+    train_locally,
+    weights_record,
+)
 from common.discovery.catalogue import Catalogue
 from common.discovery.posterior import category_logits
 from common.methods.discovery_common import CATALOGUE
@@ -28,7 +35,7 @@ def run_round(task: Task[GCDOptions]) -> Answer:
     metrics: dict[str, Metric] = {**data.size}
     records: dict[str, dict[str, NDArray[np.generic]]] = {}
     if task.plan.phase == "preparation":
-        measure_input(network, data.x)
+        measure_input(task, network)
     if task.plan.discover:
         started = time.perf_counter()
         records |= _cluster(task, network)
@@ -42,8 +49,9 @@ def run_round(task: Task[GCDOptions]) -> Answer:
 def _cluster(task: Task[GCDOptions], network: Network) -> dict[str, dict[str, NDArray[np.generic]]]:
     """The site's centroids with enough samples behind them; in benchmarks their counts by truth, row for row."""
     options, data = task.config.options, task.data
+    z_ND = all_features(network, data.x).cpu().numpy()
     clusters: Clusters = semi_supervised_kmeans(
-        all_features(network, data.x).cpu().numpy(),
+        z_ND,
         data.labels,
         number_of_categories(task.config),
         seed=task.seed,
@@ -53,9 +61,11 @@ def _cluster(task: Task[GCDOptions], network: Network) -> dict[str, dict[str, ND
     k = len(clusters.names)
     counts = np.bincount(clusters.assigned, minlength=k)
     sent = np.flatnonzero(counts >= options.min_support)
+    support, generator = min(fewest_behind(task), options.min_support), task.noise("centroids")
+    rows = [bounded_mean(z_ND[clusters.assigned == cluster], support, generator) for cluster in sent]
     records: dict[str, dict[str, NDArray[np.generic]]] = {
         CATALOGUE: {
-            "rows": clusters.centroids[sent].astype(np.float32),
+            "rows": np.array(rows, dtype=np.float32).reshape(len(sent), z_ND.shape[1]),
             "counts": counts[sent],
             "names": clusters.names[sent],
         }

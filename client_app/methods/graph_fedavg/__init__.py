@@ -1,6 +1,6 @@
 """Baselines ``graph-fedavg`` and ``graph-fedprox``: a GraphSAGE averaged over sites, scored before and after it."""
 
-from client_app.graphs.node_data import graph_data, load_graph_data
+from client_app.graphs.node_data import load_graph_data
 from client_app.graphs.node_training import make_network, measure_columns
 from client_app.graphs.own_model import recall_own, tensors_of
 from client_app.method import Answer, ClientMethod, Task
@@ -16,7 +16,7 @@ def run_round(task: Task[BaselineOptions]) -> Answer:
     models = _models(task)
     network = models[AVERAGED[0]]
     if task.plan.phase == "preparation":
-        measure_columns(network, graph_data(task))
+        measure_columns(task, network)
         return Answer({WEIGHTS: tensors_of(network)}, {"samples": len(task.data)})
     answer = judge_and_train(task, models, task.config.options.proximal)
     return Answer({WEIGHTS: tensors_of(network), **answer.records}, answer.metrics)

@@ -24,7 +24,7 @@ def run_round(task: Task[BaselineOptions]) -> Answer:
     """Score if due, train, answer with scalars."""
     network = make_network(task, recall_own(task.state, task.plan.round))
     if task.plan.phase == "preparation":
-        measure_columns(network, graph_data(task))
+        measure_columns(task, network)
         remember_own(task.state, network, task.plan.round)
         return Answer({}, {"samples": len(task.data)})
     return judge_and_train(task, {ALONE[0]: network})

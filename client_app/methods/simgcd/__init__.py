@@ -24,7 +24,7 @@ def run_round(task: Task[SimGCDOptions]) -> Answer:
     network = load_network(task)
     metrics: dict[str, Metric] = {**data.size}
     if task.plan.phase == "preparation":
-        measure_input(network, data.x)
+        measure_input(task, network)
         return Answer(weights_record(task, network), metrics)
     z_ND = all_features(network, data.x)
     predicted = network.head_cosines(z_ND).argmax(dim=1).cpu().numpy()

@@ -10,6 +10,7 @@ from common.methods.graph_common import (
     graph_method,
     graph_weights_record,
     score_records,
+    starting_sage,
 )
 from common.place import Place
 from common.settings import RunConfig
@@ -79,5 +80,6 @@ FEDLOG = graph_method(
     FedLoGOptions,
     contract,
     rounds=60,
+    initial_weights=lambda config: starting_sage(config, cosine=config.options.cosine_head),
 )
 SPECS = (FEDLOG,)

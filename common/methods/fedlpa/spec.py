@@ -5,7 +5,13 @@ from dataclasses import replace
 from pydantic import Field
 
 from common.data.kind_registry import is_standardised
-from common.methods.discovery_common import COMMON_METRICS, catalogue_record, truth_records, weights_record
+from common.methods.discovery_common import (
+    COMMON_METRICS,
+    catalogue_record,
+    starting_weights,
+    truth_records,
+    weights_record,
+)
 from common.methods.fedlpa.statistics_record import statistics_record
 from common.methods.method_spec import MethodSpec
 from common.methods.option_groups import AlignmentOptions, DiscoveryOptions, PhaseOptions, TrainingOptions
@@ -93,6 +99,7 @@ FEDLPA = MethodSpec(
     options=FedLPAOptions,
     plan=plan,
     contract=contract,
+    initial_weights=lambda config: starting_weights(config, len(config.seen_classes)),
     defaults={"rounds": ROUNDS},
 )
 CENTRALISED = replace(

@@ -12,7 +12,6 @@ from common.methods.fedlog_published import (
     PREDICTORS,
     SYNTHETIC,
     PublishedOptions,
-    build_network,
     first_training_round,
 )
 from common.methods.plan import RoundPlan
@@ -35,10 +34,6 @@ class PublishedServer(GraphServer[PublishedOptions]):
         self._nodes: NDArray[np.float32] | None = None
         self._generators: dict[str, NDArray[np.float16]] = {}
         self._informed: set[str] = set()
-
-    def initial_weights(self) -> dict[str, NDArray[np.float32]]:
-        """Of the network that every site starts with."""
-        return {name: tensor.numpy() for name, tensor in build_network(self.config).state_dict().items()}
 
     def forget_replies(self) -> None:
         """Make ready for the replies of a round."""

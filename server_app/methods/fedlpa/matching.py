@@ -55,6 +55,31 @@ def match_rows(
     return Matched(Catalogue.numbered(_unit(means).astype(np.float32), category_names, category_counts), group)
 
 
+def agreed_names(
+    rows: NDArray[np.float32], names: NDArray[np.int64], site: NDArray[np.int64], centre: NDArray[np.float32]
+) -> NDArray[np.int64]:
+    """The names [m] that other sites' rows bear out; -1 instead of one that they contradict.
+
+    Where at least three sites name a row after a class, a site's row has to be more like the others' rows of that class
+    than unlike them (a centred cosine above 0 with their mean, every site counting once). With fewer nobody can tell.
+
+    Args:
+        site: [m], the number of the site that sent each row.
+    """
+    unit, agreed = centred_rows(rows, centre), names.copy()
+    for name in np.unique(names[names >= 0]):
+        members = np.flatnonzero(names == name)
+        senders = np.unique(site[members])
+        if len(senders) < 3:
+            continue
+        means = {s: unit[members[site[members] == s]].mean(axis=0) for s in senders}
+        for row in members:
+            others = np.sum([mean for s, mean in means.items() if s != site[row]], axis=0)
+            if unit[row] @ others <= 0:
+                agreed[row] = -1
+    return agreed
+
+
 def join_rows(unit: NDArray[np.float64], weight: NDArray[np.float64], threshold: float) -> NDArray[np.int64]:
     """Average-link agglomeration of unit rows: the weighted mean similarity of two groups is the product of
     their weighted means, so each group is kept as one vector. Returns a group for each row.

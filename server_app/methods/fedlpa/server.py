@@ -19,15 +19,19 @@ from common.run.record import Score
 from common.settings import RunConfig
 from common.wire.records import Arrays
 from server_app.catalogue_server import CatalogueServer
+from server_app.claims import LARGEST
 from server_app.method import Broadcast, Outcome, Reply
 from server_app.methods.fedlpa.linear_head import linear_head
-from server_app.methods.fedlpa.matching import centred_rows, keep_numbers, match_rows
+from server_app.methods.fedlpa.matching import agreed_names, centred_rows, keep_numbers, match_rows
 from server_app.scoring import apart, by_category, global_scores, local_scores
-from server_app.weights import initial_weights
 
 log = logging.getLogger("fedlpa.server")
 
 OWN = "own"
+HEAD_REACH = 3.0
+"""How many times the median move of a row one may move in a head round."""
+CURVE_REACH = 0.2
+"""How far from the median of the sites a calibration score counts."""
 
 
 class FedLPAServer(CatalogueServer[FedLPAOptions]):
@@ -40,14 +44,10 @@ class FedLPAServer(CatalogueServer[FedLPAOptions]):
         self._curve: tuple[float, ...] | None = None
         self._next_number = 1
 
-    def initial_weights(self) -> dict[str, NDArray[np.float32]]:
-        """Of the network with a head row a seen class."""
-        return initial_weights(self.config, len(self.config.seen_classes))
-
     def forget_replies(self) -> None:
         """Make ready for the replies of a round."""
         super().forget_replies()
-        self._curves: dict[str, tuple[NDArray[np.float64], int]] = {}
+        self._curves: dict[str, tuple[NDArray[np.float64], float]] = {}
         self._statistics: dict[str, Arrays] = {}
 
     def broadcast(self, plan: RoundPlan, site: str) -> Broadcast:
@@ -80,10 +80,14 @@ class FedLPAServer(CatalogueServer[FedLPAOptions]):
     def _blend_curves(self) -> None:
         """The federation's curve: the sites' curves weighted by the labels hidden to make them."""
         usable = [entry for _, entry in sorted(self._curves.items()) if entry[1] > 0]
+        most = LARGEST * float(np.median([h for _, h in usable])) if usable else 0.0
+        usable = [(curve, min(h, most)) for curve, h in usable]
         labels = sum(h for _, h in usable)
         self._curve = None
         if labels:
-            blended = np.sum([h * curve for curve, h in usable], axis=0) / labels
+            middle, reach = np.median([curve for curve, _ in usable], axis=0), CURVE_REACH if len(usable) > 2 else 2.0
+            held = [(np.clip(curve, middle - reach, middle + reach), h) for curve, h in usable]
+            blended = np.sum([h * curve for curve, h in held], axis=0) / labels
             self._curve = tuple(blended.tolist())
 
     def _match(self) -> None:
@@ -92,7 +96,8 @@ class FedLPAServer(CatalogueServer[FedLPAOptions]):
         if not pooled:
             return
         centre, threshold = self._weights["feature_mean"], self.config.options.match_threshold
-        matched = match_rows(pooled["rows"], pooled["names"], pooled["counts"], centre, threshold)
+        names = agreed_names(pooled["rows"], pooled["names"], self.rows_by_site(), centre)
+        matched = match_rows(pooled["rows"], names, pooled["counts"], centre, threshold)
         catalogue = matched.catalogue
         if self._catalogue is not None:
             catalogue, self._next_number = keep_numbers(
@@ -136,16 +141,31 @@ class FedLPAServer(CatalogueServer[FedLPAOptions]):
             rows = linear[:, :-1].astype(np.float64) * TEMPERATURE
         total = np.zeros_like(rows)
         weight = np.zeros((len(rows), 1))
+        moved = self._head_moves(rows)
+        reach = HEAD_REACH * float(np.median(np.concatenate([*moved.values(), np.zeros(0)]))) if moved else np.inf
         for site, arrays in sorted(self._rows.items()):
             own = np.unique(self._own.get(site, np.zeros(0, dtype=np.int64)))
-            if len(own) != len(arrays["counts"]):
+            if not len(arrays["counts"]):
+                continue
+            if site not in moved:
                 log.warning("%s sent %d rows of the head, not %d; left out", site, len(arrays["counts"]), len(own))
                 continue
-            total[own] += arrays["counts"][:, None] * arrays["rows"].astype(np.float64)
+            held = np.minimum(1, reach / np.maximum(moved[site], 1e-12))[:, None]
+            sent = rows[own] + held * (arrays["rows"].astype(np.float64) - rows[own])
+            total[own] += arrays["counts"][:, None] * sent
             weight[own] += arrays["counts"][:, None]
         rows = np.where(weight > 0, total / np.maximum(weight, 1), rows)
         linear = np.column_stack([rows / TEMPERATURE, np.zeros(len(rows))]).astype(np.float32)
         self._catalogue = replace(self._catalogue, linear=linear)
+
+    def _head_moves(self, rows: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """By site how far it moved each row of the head that it sent, where the rows are those of its categories."""
+        found = {}
+        for site, arrays in sorted(self._rows.items()):
+            own = np.unique(self._own.get(site, np.zeros(0, dtype=np.int64)))
+            if len(own) == len(arrays["counts"]) and len(own):
+                found[site] = np.linalg.norm(arrays["rows"].astype(np.float64) - rows[own], axis=1)
+        return found
 
     def _outcome(self, plan: RoundPlan) -> Outcome:
         k = len(self._catalogue) if self._catalogue is not None else None

@@ -102,6 +102,7 @@ def asked_site(
         if not real:
             return AskedSite(config, site)
         own = RealSite("north", site.data, site.folder, site.folder / "policy.yaml")
+        own.policy.write_text(f"methods: [{method}]\nmax-bytes-per-round: 1000000\nmin-samples: 4\n")
         return AskedSite(config, own)
 
     return make
@@ -110,7 +111,7 @@ def asked_site(
 @pytest.fixture
 def start(asked_site: Callable[..., AskedSite]) -> Callable[..., tuple[AskedSite, Records]]:
     """The same, with the weights that a run begins with."""
-    from server_app.weights import initial_weights
+    from common.models import initial_weights
 
     def make(head_rows: int | None = None, **settings: object) -> tuple[AskedSite, Records]:
         site = asked_site(**settings)

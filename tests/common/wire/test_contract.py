@@ -52,6 +52,15 @@ def _with_array(array, record="weights", name="b"):
     return reply
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_at_the_end_of_their_type_are_none(dtype):
+    """Finite, of the right form, and every sum and square of them overflows."""
+    contract = Contract((Record("weights", {"w": ArraySpec(dtype, (2,))}),))
+    for value, fits in ((1e11, True), (-1e11, True), (1e30, dtype == "float64"), (float(np.finfo(dtype).max), False)):
+        content = client_content({"weights": {"w": np.array([0, value], dtype)}}, {})
+        assert (violations(content, contract) == []) == fits, value
+
+
 def _saved(value, **how):
     buffer = io.BytesIO()
     np.save(buffer, value, **how)
@@ -66,7 +75,7 @@ def _claims(data, stype="numpy.ndarray"):
 @settings(max_examples=60, deadline=None)
 @given(
     m=st.none() | st.integers(0, 5),
-    entries=st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=4, max_size=4),
+    entries=st.lists(st.floats(-(2.0**39), 2.0**39, width=32), min_size=4, max_size=4),
     metrics=st.fixed_dictionaries(
         {"samples": st.integers(1, 1000)},
         optional={

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from client_app.site_config import SiteConfig
+from client_app.site_config import SiteConfig, load_site_config
 from common.config import make_config
 from common.methods.registry import get_method
 from common.place import Deployment
@@ -16,6 +16,7 @@ from common.settings import AnyConfig
 from fedlpa.federation.config_files import policy_yaml
 from fedlpa.flower.pin import installed_hash
 from fedlpa.site import check
+from fedlpa.site.approval import approve
 from fedlpa.site.check import check_site
 from fedlpa.site.connection import Finding
 
@@ -68,16 +69,21 @@ def test_a_site_in_order_passes_every_check_in_its_order(
     make_site: Callable[..., SiteConfig], write: Callable[..., None], tmp_path: Path
 ) -> None:
     write()
-    found = check_site(make_site())
-    assert [each.check for each in found] == ["address", "port", "state", "disk", "application", "data", "policy"]
+    make_site(approved_run="")
+    assert approve(tmp_path / "site.toml").run is not None
+    found = check_site(load_site_config(tmp_path / "site.toml"))
+    names = ["address", "port", "state", "disk", "application", "run", "data", "policy", "changes"]
+    assert [each.check for each in found] == names
     assert found[:2] == list(REACHED)
     assert all(each.ok for each in found[2:])
     assert [each.told for each in found[2:]] == [
         f"{tmp_path / 'state'} can be written",
         f"7.0 GiB are free below {tmp_path / 'state'}",
         f"the installed application is the approved one ({installed_hash()[:12]})",
+        f"fedlpa, 30 rounds, is approved ({load_site_config(tmp_path / 'site.toml').approved_run[:12]})",
         "30 samples, 27 labelled, fit the run",  # a tenth is held out
         f"{tmp_path / 'policy.yaml'} lets out what the run needs",
+        "0 of 1000 rounds are answered so far",
     ]
     assert list((tmp_path / "state").iterdir()) == []
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700

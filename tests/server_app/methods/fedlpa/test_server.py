@@ -111,6 +111,16 @@ def test_curves_are_blended_by_the_labels_hidden_for_them():
     assert server.broadcast(PLANS[6], "x").values == {}
 
 
+def test_a_curve_that_lies_counts_no_farther_than_a_little_from_the_others():
+    server = FedLPAServer(CONFIG, HERE)
+    replies = [
+        _reply(server, site, None, None, **{"calibration-curve": [value] * 8, "calibration-labels": 10})
+        for site, value in (("x", 0.4), ("y", 0.5), ("z", 0.6), ("liar", -1.0), ("w", 0.5))
+    ]
+    _round(server, 3, *replies)
+    assert server.broadcast(PLANS[4], "x").values["curve"] == pytest.approx([(0.4 + 0.5 + 0.6 + 0.3 + 0.5) / 5] * 8)
+
+
 def test_a_discovery_is_scored_by_category_and_what_was_not_sent_is_a_category_of_its_own():
     # Both sites' first concept is one category; each has a further concept too small to send.
     server = FedLPAServer(CONFIG, HERE)

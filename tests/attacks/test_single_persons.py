@@ -1,0 +1,147 @@
+"""A server sends weights that single out one person, at once or little by little, and reads what comes back."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from client_app import model_check
+from common.data.dataset import Dataset
+from common.models import all_features, restore_network
+from tests.attacks.gate import KNOWN, gate_weights, likeness, targets
+from tests.attacks.institution import Institution, nothing, told, weights_of
+
+TRIALS = 12
+UNKNOWN = 64 - KNOWN
+CHANCE = 4 / np.sqrt(TRIALS * UNKNOWN)
+"""Four standard deviations of the mean correlation of twelve readings with what is unrelated to them."""
+STEEP = (10.0, 40.0, 400.0)
+"""Gates that leak somewhat and are near, and gates that shut and are far away."""
+
+
+def standardised(institution: Institution, weights: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
+    network = restore_network(institution.config, weights)
+    return network.prepare(torch.from_numpy(institution.dataset.x)).double().numpy()
+
+
+@pytest.fixture
+def prepared(institution: Institution) -> dict[str, NDArray[Any]]:
+    """The model after the first round, which made the scales of the columns."""
+    return weights_of(institution.ask(1, institution.start))
+
+
+@pytest.mark.parametrize("steep", STEEP[1:])
+def test_the_gate_works(institution: Institution, prepared: dict[str, NDArray[Any]], steep: float) -> None:
+    """Without what protects, the plain mean of the features is one person: the attack is a real one."""
+    x = standardised(institution, prepared)
+    for target in targets(x, TRIALS):
+        network = restore_network(institution.config, gate_weights(prepared, target, steep))
+        mean = all_features(network, torch.from_numpy(institution.dataset.x)).double().numpy().mean(axis=0)
+        assert likeness(mean, x[target.row]) > 0.95
+
+
+def test_a_gate_is_refused_as_a_start_and_in_every_later_round(
+    institution: Institution, prepared: dict[str, NDArray[Any]]
+) -> None:
+    gate = gate_weights(prepared, targets(standardised(institution, prepared), 1)[0], STEEP[0])
+    nothing(institution.ask(1, gate, run="f" * 16))
+    assert "away from the start that the run's seed gives" in institution.events[-1]["reason"]
+    nothing(institution.ask(2, gate))
+    trained = weights_of(institution.ask(3, prepared))
+    nothing(institution.ask(4, gate))
+    assert "so it is not one that this run came to" in institution.events[-1]["reason"]
+    assert institution.ask(5, trained).has_content()
+
+
+def test_a_gate_after_missed_rounds_is_refused_by_a_late_site(
+    institution: Institution, prepared: dict[str, NDArray[Any]]
+) -> None:
+    """A site that has sent nothing yet trains once on the run's start to know how long updates are."""
+    gate = gate_weights(prepared, targets(standardised(institution, prepared), 1)[0], STEEP[1])
+    nothing(institution.ask(4, gate, run="f" * 16))
+    assert "away from the start" in institution.events[-1]["reason"]
+    assert [path.name for path in (institution.state / "runs" / ("f" * 16)).iterdir()] == ["answers.json"]
+
+
+def test_a_server_that_takes_no_part_in_between_cannot_save_up_for_a_jump(institution: Institution) -> None:
+    """However long a site is left out, a model may have moved by no more than its rounds can have moved it."""
+    weights_of(institution.ask(1, institution.start))
+    far = {name: array + np.asarray(100, array.dtype) for name, array in institution.start.items()}
+    for number in (4, 5):
+        nothing(institution.ask(number, far))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steep", STEEP)
+def test_little_by_little_over_27_rounds_reads_no_better_than_chance(
+    flower_task: None, tmp_path: Path, digits: Dataset, steep: float
+) -> None:
+    _little_by_little(tmp_path, digits, steep, 27)
+
+
+def test_little_by_little_over_all_rounds_reads_no_better_than_chance(
+    flower_task: None, tmp_path: Path, digits: Dataset
+) -> None:
+    _little_by_little(tmp_path, digits, STEEP[0], 12)
+
+
+def _little_by_little(tmp_path: Path, digits: Dataset, steep: float, rounds: int) -> None:
+    """Every round the model goes as far towards the gate as the site still accepts; every reply is read, and the
+    readings are added up with the weight of how far the gate was built."""
+    readings = []
+    for trial in range(TRIALS):
+        institution = Institution(tmp_path / f"north-{trial}", digits, rounds=rounds)
+        model = weights_of(institution.ask(1, institution.start))
+        x = standardised(institution, model)
+        target = targets(x, TRIALS)[trial]
+        gate, read = gate_weights(model, target, steep), np.zeros(64)
+        whole, last, first = model_check.distance(gate, model), 0.0, 0.0
+        for number in range(2, rounds + 1):
+            allowed, left = (
+                model_check.FACTOR * min(last, model_check.GROWTH * first),
+                model_check.distance(gate, model),
+            )
+            share = min(1.0, 0.99 * allowed / max(left, 1e-9))
+            towards = {name: gate[name].astype(np.float64) - model[name] for name in model}
+            model = {name: (model[name] + share * towards[name]).astype(model[name].dtype) for name in model}
+            reply = institution.ask(number, model)
+            if not reply.has_content() or "weights" not in reply.content:
+                continue
+            sent = weights_of(reply)
+            last = model_check.distance(sent, model) or last
+            first = first or last
+            built = 1 - model_check.distance(gate, model) / whole
+            read += built**4 * np.asarray(sent["feature_mean"], np.float64)[:64]
+        readings.append(likeness(read, x[target.row]))
+    print("steep", steep, "rounds", rounds, "mean likeness", np.mean(readings), np.round(readings, 2))
+    assert abs(np.mean(readings)) < CHANCE, readings
+
+
+@pytest.mark.parametrize("steep", STEEP[1:])
+def test_even_behind_a_gate_the_mean_that_leaves_is_not_the_person(
+    institution: Institution, prepared: dict[str, NDArray[Any]], steep: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the check of the model taken away, what is left is that no mean hangs on fewer than min-samples."""
+    monkeypatch.setattr(model_check, "FACTOR", 1e9)
+    x = standardised(institution, prepared)
+    weights_of(institution.ask(2, prepared))
+    target = targets(x, 1)[0]
+    reply = institution.ask(3, gate_weights(prepared, target, steep))
+    assert abs(likeness(weights_of(reply)["feature_mean"], x[target.row])) < 0.4
+
+
+def test_scalars_tell_no_attribute_of_a_chosen_person(flower_task: None, tmp_path: Path, digits: Dataset) -> None:
+    """The attribute: has this person the label? Two sites that differ in it answer alike within what is random."""
+    answers = []
+    for run in range(8):
+        institution = Institution(tmp_path / f"north-{run}", digits, rounds=6)
+        institution.configure("holdout-fraction = 0.5\n")
+        model = weights_of(institution.ask(1, institution.start))
+        answers.append(told(institution.ask(2, model)))
+    accuracies = {answer["seen-accuracy"] for answer in answers}
+    grid = 2.0 ** np.ceil(np.log2(0.5 / np.sqrt(66)))
+    assert all(abs(value / grid - round(value / grid)) < 1e-9 or value == 1.0 for value in accuracies), accuracies
+    assert len(accuracies) > 1  # the same data, and the last digit is chance
