@@ -20,6 +20,7 @@ from flwr.app import ArrayRecord, MessageType, RecordDict
 from client_app.refusal import Outcome
 from common.errors import RunFailedError
 from common.locks import lock
+from common.one_line import one_line
 from common.wire.contract import METRICS
 
 FILE = "audit.jsonl"
@@ -133,16 +134,6 @@ def last_line(folder: Path) -> tuple[int, str]:
         raise ValueError(str(error)) from None
     finally:
         os.close(handle)
-
-
-def one_line(text: str, most: int) -> str:
-    """``text`` without control characters, on one line of at most ``most`` characters.
-
-    >>> one_line("a" + chr(10) + "2026 INFO b", 40)
-    'a\\n2026 INFO b'
-    """
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-    return shown if len(shown) <= most else shown[: most - 1] + "…"
 
 
 def _describe(content: RecordDict) -> dict[str, Any]:

@@ -5,6 +5,8 @@ whenever the server has acknowledged its heartbeat; the containers' health check
 library is loaded: this runs twice a minute.
 """
 
+import contextlib
+import os
 import sys
 import time
 from pathlib import Path
@@ -14,14 +16,21 @@ FRESH = 60.0
 
 
 def touch(state: Path) -> None:
-    """All is well."""
-    (state / FILE).touch()
+    """All is well. A disk that does not take the sign costs the sign and nothing else: it grows old."""
+    touch_file(state / FILE)
+
+
+def touch_file(file: Path) -> None:
+    """As ``touch``, for the file itself."""
+    with contextlib.suppress(OSError):
+        file.touch(mode=0o600)
+        os.utime(file)
 
 
 def is_well(file: Path) -> bool:
-    """Whether ``file`` was touched within the last minute."""
+    """Whether ``file`` was touched within the last minute. A time to come, left by a clock set back, does not count."""
     try:
-        return time.time() - file.stat().st_mtime < FRESH
+        return abs(time.time() - file.stat().st_mtime) < FRESH
     except OSError:
         return False
 

@@ -18,10 +18,14 @@ KNOWN, UNKNOWN = 2003, 2004
 
 @dataclass(frozen=True)
 class Answer:
-    """``code`` is Flower's; None where the server did not look the key up, and ``told`` says why."""
+    """``code`` is Flower's; None where the server did not look the key up, and ``told`` says why.
+
+    ``silent``: nothing came back in time, or the connection broke off.
+    """
 
     code: int | None
     told: str
+    silent: bool = False
 
 
 def introduce(config: SiteConfig, key: "EllipticCurvePrivateKey", shift: timedelta, patience: float) -> Answer:
@@ -58,5 +62,8 @@ def introduce(config: SiteConfig, key: "EllipticCurvePrivateKey", shift: timedel
         except grpc.RpcError as error:
             details = str(error.details() or "")
             known = FlowerError.from_json(details)
-            return Answer(int(known.code), str(known.message)) if known else Answer(None, details or str(error.code()))
+            if known:
+                return Answer(int(known.code), str(known.message))
+            silent = error.code() in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE)
+            return Answer(None, details or str(error.code()), silent)
     return Answer(None, "activated")

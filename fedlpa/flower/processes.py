@@ -14,7 +14,8 @@ MOST_LOG_BYTES = 20 * 2**20
 def start(module: str, arguments: list[str], log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start ``python -m module <our process id> arguments``; its output is appended to ``log``.
 
-    The current folder is kept off the module path: only installed code runs.
+    The current folder is kept off the module path: only installed code runs. The child is in a process group of its
+    own: Ctrl-C reaches us alone, and we end the children in their order.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > MOST_LOG_BYTES:
@@ -25,6 +26,7 @@ def start(module: str, arguments: list[str], log: Path, environment: Mapping[str
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            process_group=0,
             env={**os.environ, **environment},
         )
 

@@ -1,5 +1,7 @@
 """``python -m fedlpa.flower.supernode PARENT ...``: Flower's SuperNode, mended, ended when its parent ends."""
 
+import os
+
 from client_app.site import SITE_CONFIG
 from client_app.site_config import SiteConfig
 from fedlpa.flower.processes import become
@@ -24,6 +26,7 @@ def supernode_arguments(config: SiteConfig, port: int) -> list[str]:
 
 def main() -> None:
     """Run ``flower-supernode`` with the arguments that follow the parent's process id."""
+    os.umask(0o077)  # what it leaves is the site's alone
     become("flower-supernode")
     from flwr.supernode.cli.flower_supernode import flower_supernode
 

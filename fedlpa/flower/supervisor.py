@@ -1,5 +1,6 @@
 """Keeping child processes alive until a signal ends us: what dies is started again, with growing pauses."""
 
+import contextlib
 import signal
 import subprocess
 import time
@@ -8,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from types import FrameType
 
+from common.one_line import one_line
 from fedlpa.flower.processes import last_words, start, stop
 
 Say = Callable[[str], None]
@@ -87,6 +89,10 @@ class Supervisor:
         self.say(f"{why} in {pause:g} s")
         self.sleep(pause)
 
+    def now(self) -> float:
+        """Seconds of the clock by which it waits."""
+        return time.monotonic()
+
     def sleep(self, seconds: float) -> None:
         """Wait, but no longer than until a signal comes."""
         end = time.monotonic() + seconds
@@ -95,5 +101,9 @@ class Supervisor:
 
 
 def print_line(sentence: str) -> None:
-    """A line of a process that runs for days: with the time, flushed."""
-    print(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S} {sentence}", flush=True)
+    """A line of a process that runs for days: with the time, flushed; nothing in it steers a terminal.
+
+    Where nobody reads any more, or the log is on a full disk, the process goes on.
+    """
+    with contextlib.suppress(OSError):
+        print(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S} {one_line(sentence)}", flush=True)

@@ -33,6 +33,7 @@ RENEW = 75
 
 def main() -> None:
     """Arguments: parent process, ``site.toml``, address of the SuperNode's Runtime API, file with its secret."""
+    os.umask(0o077)  # what it leaves is the site's alone
     parent, source, address, secret = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4])
     running = installed_hash()
     from flwr.supercore.app_utils import start_parent_process_monitor

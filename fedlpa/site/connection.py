@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from client_app.site_config import SiteConfig
+from common.one_line import one_line
 from fedlpa.flower.introduction import KNOWN, UNKNOWN, introduce
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 10.0
 """Seconds to wait for an answer."""
+TOLD = 200
+"""Characters of the server's own words that are passed on."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +114,12 @@ def _handshake(config: SiteConfig, host: str, port: int) -> Finding:
         return Finding("tls", False, _why_not_trusted(error, config, host))
     except (ssl.SSLError, ConnectionError, EOFError):
         return Finding("tls", False, f"port {port} of {host} does not speak TLS; is it the federation's server?")
+    except TimeoutError:
+        told = f"{host} takes connections on port {port} but does not answer; the server hangs, or is overloaded"
+        return Finding("tls", False, told, passing=True)
     except OSError as error:
-        return Finding("tls", False, f"the TLS handshake with {host} broke off ({error})", passing=True)
+        told = f"the TLS handshake with {host} broke off ({one_line(error, TOLD)})"
+        return Finding("tls", False, told, passing=True)
     left = expires - datetime.now(UTC)
     if left < timedelta(days=30):
         return Finding("tls", True, f"trusted, but the server's certificate expires in {left.days} days")
@@ -144,7 +151,11 @@ def _introduce(config: SiteConfig) -> Finding:
         key = load_key(config)
     except ValueError as error:
         return Finding("key", False, str(error))
-    answer = introduce(config, key, timedelta(0), PATIENCE)
+    try:
+        answer = introduce(config, key, timedelta(0), PATIENCE)
+    except OSError as error:
+        return Finding("key", False, f"{config.ca} cannot be read ({error.strerror}); correct 'ca' in {config.source}")
+    told = one_line(answer.told or answer.code, TOLD)
     if answer.code == KNOWN:
         return Finding("key", True, "the server knows this site's key")
     if answer.code == UNKNOWN:
@@ -154,14 +165,20 @@ def _introduce(config: SiteConfig) -> Finding:
     if "timestamp" in answer.told:
         return Finding("clock", False, _skew(config, key))
     if "ersion" in answer.told:
-        return Finding("version", False, f"the server runs another version of Flower ({answer.told}); install the same")
-    return Finding("key", False, f"the server did not take the key ({answer.told or answer.code})", passing=True)
+        return Finding("version", False, f"the server runs another version of Flower ({told}); install the same")
+    if answer.silent:
+        told = f"{config.server} speaks TLS but does not answer ({told}); the server hangs or is overloaded"
+        return Finding("key", False, told, passing=True)
+    return Finding("key", False, f"the server did not take the key ({told})", passing=True)
 
 
 def _skew(config: SiteConfig, key: "EllipticCurvePrivateKey") -> str:
     """The server takes signatures at most 5 s early and 305 s old: shifting ours finds out by how much we are off."""
     for minutes in range(4, 121, 4):
         for sign, word in ((-1, "ahead of"), (1, "behind")):
-            if introduce(config, key, timedelta(minutes=sign * minutes), PATIENCE).code is not None:
+            answer = introduce(config, key, timedelta(minutes=sign * minutes), PATIENCE)
+            if answer.silent:
+                return "this machine's clock is not the server's; synchronise it (NTP)"
+            if answer.code is not None:
                 return f"this machine's clock is about {minutes} minutes {word} the server's; synchronise it (NTP)"
     return "this machine's clock is hours away from the server's; synchronise it (NTP)"

@@ -38,9 +38,30 @@ def start(config: Config) -> None:
     """Take part until stopped; whatever dies is started again. Only outgoing connections are opened."""
     from client_app.site_config import load_site_config
     from fedlpa.flower.supervisor import print_line
+    from fedlpa.site.owner_only import make_for_owner_only
     from fedlpa.site.start import run_site
 
+    make_for_owner_only()
     run_site(load_site_config(config), print_line)
+
+
+@app.command(epilog="Example: fedlpa site status --config clinic-a/site.toml --json")
+def status(
+    config: Config,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """How this site is, from its files alone: exit status 0 if all is well, 1 with the causes if not."""
+    from client_app.site_config import load_site_config
+    from common.errors import RunFailedError
+    from fedlpa.site.site_status import in_words, site_status
+
+    found = site_status(load_site_config(config))
+    if json:
+        print(found.model_dump_json(by_alias=True))
+    else:
+        print("\n".join(in_words(found)))
+    if found.causes:
+        raise RunFailedError(f"this site is not well: {'; '.join(found.causes)}.")
 
 
 @app.command(epilog="Example: fedlpa site approve --config clinic-a/site.toml")

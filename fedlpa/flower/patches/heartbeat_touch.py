@@ -3,12 +3,24 @@
 Seen in Flower 1.39: a SuperNode says nowhere whether its server is heard, and its health service answers either way.
 Operators and the containers' health checks have to know.
 
-Delete when: a SuperNode's health service tells whether the server is heard.
+``HeartbeatSender._heartbeat`` returns without a word once the sender is being stopped, whether the server has answered
+or not, so it is no sign of an answer; only True from the function that asks the server is. That function raises what
+is neither an answer nor a lost connection (the server does not know this SuperNode, or refuses its signature), which
+ends the thread in silence: the SuperNode would live on, and its server would take it for gone. Here it ends, and is
+started again.
+
+Delete when: a SuperNode's health service tells whether the server is heard, and a SuperNode whose heartbeats have
+ended ends, too.
 """
 
+import logging
 import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
+
+from fedlpa.liveness import touch_file
 
 ALIVE = "FEDLPA_ALIVE"
 """Environment variable: the file that says that the server has been heard."""
@@ -18,13 +30,23 @@ def touch_when_heard() -> None:
     """Touch the file that ``ALIVE`` names whenever the server has acknowledged a heartbeat of this process."""
     from flwr.supercore.heartbeat import HeartbeatSender
 
-    file = os.environ.get(ALIVE)
-    if not file:
+    named = os.environ.get(ALIVE)
+    if not named:
         return
-    beat = HeartbeatSender._heartbeat
+    file, make = Path(named), HeartbeatSender.__init__
 
-    def beat_and_touch(self: HeartbeatSender) -> None:
-        beat(self)  # raises what makes it try again
-        Path(file).touch()
+    def make_with_sign(self: HeartbeatSender, heartbeat_fn: Callable[[], bool]) -> None:
+        def beat() -> bool:
+            try:
+                heard = heartbeat_fn()
+            except BaseException as error:
+                logging.getLogger("flwr").error("the server refuses this SuperNode's heartbeats: %s", error)
+                os.kill(os.getpid(), signal.SIGTERM)
+                raise
+            if heard:
+                touch_file(file)
+            return heard
 
-    HeartbeatSender._heartbeat = cast(Any, beat_and_touch)  # type: ignore[method-assign]
+        make(self, beat)
+
+    HeartbeatSender.__init__ = cast("Callable[..., None]", make_with_sign)  # type: ignore[method-assign]

@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from client_app.policy import load_policy
+from client_app.site_config import load_site_config
+from common.run_toml import is_complete, read_run, terms_hash
 from fedlpa.federation.init import init_federation
 from fedlpa.flower.pin import installed_hash
 
@@ -49,3 +51,8 @@ def test_files_are_what_they_were(case: str, tmp_path: Path) -> None:
     policy = sorted((tmp_path / "fl" / "sites").glob("*/policy.yaml"))[0]
     (method,) = yaml.safe_load(policy.read_text(encoding="utf-8"))["methods"]
     load_policy(policy, method)
+    site = load_site_config(policy.parent / "site.toml")
+    described = read_run(policy.parent / "run.toml").config
+    asked = read_run(tmp_path / "fl" / "run.toml").config
+    assert terms_hash(asked) == terms_hash(described)
+    assert site.approved_run == (terms_hash(described) if is_complete(described) else "")

@@ -1,6 +1,8 @@
 """``fedlpa site start`` with children that are played: what is started again after which pause, and what ends it."""
 
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +16,7 @@ from common.locks import hold_lock
 from fedlpa.flower import supervisor
 from fedlpa.flower.worker import RENEW
 from fedlpa.liveness import FILE
-from fedlpa.site import start
+from fedlpa.site import contact, start
 from fedlpa.site.connection import Finding
 
 NODE, WORKER = "fedlpa.flower.supernode", "fedlpa.flower.worker"
@@ -47,6 +49,9 @@ class World:
 
     def signal(self) -> None:
         signal.raise_signal(signal.SIGTERM)
+
+    def signal_from_elsewhere(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def say(self, sentence: str) -> None:
         self.said.append((round(self.now, 1), sentence))
@@ -203,13 +208,20 @@ def test_a_worker_that_asks_for_new_code_is_started_at_once_without_a_word(
     assert len(world.words) == 2
 
 
-def test_a_server_that_cannot_be_reached_is_tried_again_before_anything_starts(
+def test_a_server_that_cannot_be_reached_is_tried_again_and_each_cause_is_told_once(
     world: World, make_site: Callable[..., SiteConfig]
 ) -> None:
-    world.findings = [Finding("port", False, "port 9092 of fl.example.org is closed", passing=True)] * 3
-    run(world, make_site(), 30)
-    assert world.words[:3] == [f"port 9092 of fl.example.org is closed; trying again in {s} s" for s in (1, 2, 4)]
-    assert world.starts(NODE) == [pytest.approx(1 + 2 + 4 + 3 * 0.5, abs=0.5)]
+    closed = Finding("port", False, "port 9092 of fl.example.org is closed", passing=True)
+    silent = Finding("port", False, "fl.example.org does not answer on port 9092", passing=True)
+    world.findings = [closed, closed, silent, closed]
+    run(world, make_site(), 60)
+    assert world.words[:4] == [
+        "port 9092 of fl.example.org is closed; trying again",
+        "fl.example.org does not answer on port 9092; trying again",
+        "port 9092 of fl.example.org is closed; trying again",
+        "started; connecting to fl.example.org:9092",
+    ]
+    assert world.starts(NODE) == [pytest.approx(1 + 2 + 4 + 8 + 4 * 0.5, abs=1.0)]
 
 
 def test_what_waiting_cannot_mend_ends_the_command_and_both_children(
@@ -239,9 +251,114 @@ def test_it_is_told_once_when_the_server_is_heard_and_when_it_falls_silent(
     alive = config.state / FILE
     world.agenda = [(2.0, alive.touch), (5.0, alive.unlink), (9.0, alive.touch)]
     run(world, config, 12)
-    heard, silent = "connected to fl.example.org:9092", start.SILENT.format("fl.example.org:9092")
+    heard, silent = "connected to fl.example.org:9092", contact.SILENT.format("fl.example.org:9092")
     assert world.words[1:-1] == [heard, silent, heard]
     assert [at for at, _ in world.said[1:-1]] == [pytest.approx(at, abs=0.7) for at in (2, 5, 9)]
+
+
+def finding(told: str, *, passing: bool = False) -> Finding:
+    return Finding("tls", False, told, passing)
+
+
+def test_the_cause_of_a_silence_is_told_once_per_change(
+    world: World, make_site: Callable[..., SiteConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not heard from the third second on; the cause is looked for every 30 s."""
+    result = contact.Search.result
+    monkeypatch.setattr(contact.Search, "result", lambda search, patience=0.0: result(search, 60))  # a real thread
+    config = make_site()
+    alive = config.state / FILE
+    fine = Finding("key", True, "")
+    causes = [
+        finding("the server's certificate is not signed by ca.crt"),
+        finding("the server's certificate is not signed by ca.crt"),
+        finding("port 9092 of fl.example.org is closed", passing=True),
+        fine,
+        fine,
+    ]
+    world.agenda = [
+        (2.0, alive.touch),
+        (3.0, lambda: (alive.unlink(), world.findings.extend(causes))),
+        (200.0, alive.touch),
+    ]
+    run(world, config, 210)
+    assert world.words == [
+        "started; connecting to fl.example.org:9092",
+        "connected to fl.example.org:9092",
+        contact.SILENT.format("fl.example.org:9092"),
+        "the server's certificate is not signed by ca.crt; trying all the same",
+        "port 9092 of fl.example.org is closed; trying again",
+        f"{contact.FINE}; trying again",
+        "connected to fl.example.org:9092",
+        "stopped",
+    ]
+    told = {words: at for at, words in world.said}
+    assert told["port 9092 of fl.example.org is closed; trying again"] == pytest.approx(3 + 60, abs=3)
+    assert not world.findings
+
+
+def test_a_supernode_that_is_never_heard_is_silent_too(world: World, make_site: Callable[..., SiteConfig]) -> None:
+    config = make_site()
+    world.agenda = [(1.0, lambda: world.findings.append(finding("this machine's clock is about 8 minutes ahead")))]
+    run(world, config, 100)
+    assert world.words[1:-1] == [
+        contact.SILENT.format("fl.example.org:9092"),
+        "this machine's clock is about 8 minutes ahead; trying all the same",
+    ]
+
+
+def test_once_heard_a_cause_that_waiting_does_not_mend_is_told_and_waited_for(
+    world: World, make_site: Callable[..., SiteConfig]
+) -> None:
+    """The server's operator may renew a certificate, or let the site in again: nobody has to start it anew."""
+    config = make_site()
+    alive = config.state / FILE
+    world.lives[NODE] = [(10.0, 1)]
+    world.agenda = [
+        (2.0, alive.touch),
+        (9.0, lambda: world.findings.extend([finding("the server does not know this site's key")] * 3)),
+        (60.0, alive.touch),
+    ]
+    run(world, config, 70)
+    assert [words for words in world.words if "SuperNode ended" not in words] == [
+        "started; connecting to fl.example.org:9092",
+        "connected to fl.example.org:9092",
+        "the server does not know this site's key; trying all the same",
+        "started; connecting to fl.example.org:9092",
+        "connected to fl.example.org:9092",
+        "stopped",
+    ]
+
+
+def test_what_a_supernode_heard_that_has_ended_is_no_sign_of_the_next(
+    world: World, make_site: Callable[..., SiteConfig]
+) -> None:
+    config = make_site()
+    alive = config.state / FILE
+    world.lives[NODE] = [(5.0, 1)]
+    there: list[bool] = []
+    world.agenda = [(2.0, alive.touch), (5.9, lambda: there.append(alive.exists()))]
+    run(world, config, 20)
+    assert there == [False]
+    assert world.words.count("connected to fl.example.org:9092") == 1
+
+
+def test_a_server_that_hangs_does_not_keep_a_signal_waiting(
+    world: World, make_site: Callable[..., SiteConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+
+    def hang(config: SiteConfig) -> list[Finding]:
+        threading.Timer(0.3, world.signal_from_elsewhere).start()
+        released.wait(60)
+        return [Finding("key", True, "")]
+
+    monkeypatch.setattr(start, "check_connection", hang)
+    start.run_site(make_site(), world.say)
+    assert not released.is_set()
+    released.set()
+    assert world.words == ["stopped"]
+    assert world.events == []
 
 
 @pytest.mark.parametrize("approved", ["", "0" * 64])
