@@ -263,7 +263,7 @@ def finding(told: str, *, passing: bool = False) -> Finding:
 def test_the_cause_of_a_silence_is_told_once_per_change(
     world: World, make_site: Callable[..., SiteConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not heard from the third second on; the cause is looked for every 30 s."""
+    """Not heard from the third second on; the cause is looked for again and again, and the third one is another."""
     result = contact.Search.result
     monkeypatch.setattr(contact.Search, "result", lambda search, patience=0.0: result(search, 60))  # a real thread
     config = make_site()
@@ -293,7 +293,7 @@ def test_the_cause_of_a_silence_is_told_once_per_change(
         "stopped",
     ]
     told = {words: at for at, words in world.said}
-    assert told["port 9092 of fl.example.org is closed; trying again"] == pytest.approx(3 + 60, abs=3)
+    assert 60 <= told["port 9092 of fl.example.org is closed; trying again"] <= 120
     assert not world.findings
 
 
