@@ -13,6 +13,8 @@ FEWEST = 5
 """Samples without which no mean leaves a site, whatever its policy says."""
 NOISE = 2.0
 """Standard deviation of the noise, in standard errors of the mean."""
+EVERY_ROUND = 6.0
+"""The same for a mean that leaves in every round: what is asked again and again is told with more noise."""
 
 
 def bounded(x_ND: NDArray[np.floating], support: int) -> NDArray[np.float64]:
@@ -31,7 +33,9 @@ def bounded(x_ND: NDArray[np.floating], support: int) -> NDArray[np.float64]:
     return centre_D + np.clip(from_centre, -reach_D, reach_D)
 
 
-def bounded_mean(x_ND: NDArray[np.floating], support: int, generator: np.random.Generator) -> NDArray[np.float64]:
+def bounded_mean(
+    x_ND: NDArray[np.floating], support: int, generator: np.random.Generator, noise: float = NOISE
+) -> NDArray[np.float64]:
     """The mean ``[d]`` of at least ``support`` samples ``[n, d]``, bounded and with noise.
 
     Raises:
@@ -41,7 +45,7 @@ def bounded_mean(x_ND: NDArray[np.floating], support: int, generator: np.random.
         raise ValueError(f"{len(x_ND)} samples are fewer than {support}")
     held_ND = bounded(x_ND, support)
     error_D = held_ND.std(axis=0) / np.sqrt(len(held_ND))
-    mean: NDArray[np.float64] = held_ND.mean(axis=0) + generator.normal(size=held_ND.shape[1]) * NOISE * error_D
+    mean: NDArray[np.float64] = held_ND.mean(axis=0) + generator.normal(size=held_ND.shape[1]) * noise * error_D
     return mean
 
 

@@ -26,7 +26,7 @@ from common.wire.records import WEIGHTS, Arrays, Records
 
 log = logging.getLogger("fedlpa.site")
 
-FACTOR = 5.0
+FACTOR = 3.0
 """How many times longer than this site's own the longest update of all sites may be."""
 GROWTH = 2.0
 """How many times longer than its first update a site's own may count: a hostile model makes long ones."""

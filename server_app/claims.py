@@ -1,7 +1,8 @@
 """What a site says of its own size weighs no more than it can show.
 
 A count in a reply is a claim. It counts at most as much as the site said when the run met it, and at most ``LARGEST``
-times what sites say in the middle: the weight of a site that says 2**40 is that of a big one. One rule for all counts.
+times what the others say in the middle: the weight of a site that says 2**40 is that of a big one. A site that really
+is many times larger than all others weighs less than its share for it. One rule for all counts.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from common.wire.records import TRUTH, Metric
 from server_app.method import Reply
 
 LARGEST = 3.0
-"""How many times the median of all sites one may weigh."""
+"""How many times the median of the others one may weigh."""
 CLAIMED = ("samples", "labelled", "calibration-labels", "slots")
 """Metrics that are claims."""
 COUNTS = "counts"
@@ -25,8 +26,14 @@ COUNTS = "counts"
 class Claims:
     """The sizes that the sites of a run have claimed when they were met."""
 
-    def __init__(self) -> None:
-        self._first: dict[str, int] = {}
+    def __init__(self, first: Mapping[str, int] | None = None) -> None:
+        """``first``: what was heard before a run was resumed."""
+        self._first: dict[str, int] = dict(first or {})
+
+    @property
+    def first(self) -> Mapping[str, int]:
+        """Every site's first word on its size."""
+        return self._first
 
     def hear(self, site: str, samples: int) -> None:
         """A site's first word on its size; later ones change nothing."""
@@ -35,13 +42,17 @@ class Claims:
     def limit(self, site: str) -> int:
         """What a count of this site is worth at most."""
         own = self._first.get(site, 0)
-        others = [first for first in self._first.values() if first]
+        others = sorted(first for name, first in self._first.items() if first and name != site)
         if not others:
             return own
-        return max(1, min(own, int(LARGEST * float(np.median(others)))))
+        return max(1, min(own, int(LARGEST * others[(len(others) - 1) // 2])))  # of two the smaller: one may lie
 
     def capped(self, reply: Reply) -> Reply:
-        """The reply with every count cut down to what it is worth; rows' counts in proportion."""
+        """The reply with every count cut down to what it is worth; rows' counts in proportion.
+
+        Raises:
+            ValueError: more rows than samples.
+        """
         self.hear(reply.site, reply.samples)
         limit = self.limit(reply.site)
         metrics: dict[str, Metric] = {
@@ -59,6 +70,8 @@ def _shared_out(arrays: Mapping[str, NDArray[Any]], limit: int) -> dict[str, NDA
     """Counts whose sum is at most ``limit``; none that was there becomes 0."""
     counts = arrays[COUNTS].astype(np.float64)
     total = float(counts.sum())
+    if np.count_nonzero(counts) > limit:
+        raise ValueError(f"it sends {np.count_nonzero(counts)} rows and can have {limit} samples")
     if total <= limit:
         return dict(arrays)
     smaller = np.where(counts > 0, np.maximum(1, np.floor(counts * (limit / total))), 0)

@@ -35,7 +35,8 @@ from server_app.tally import Tally
 
 log = logging.getLogger("fedlpa.server")
 
-SUSPECTED = "suspected"
+SUSPECTED, CLAIMED = "suspected", "claimed"
+"""What the loop itself keeps in a checkpoint, beside the method's state."""
 AGAIN = 10.0
 """Seconds before a round that too few sites answered is asked for again."""
 SLACK = 60.0
@@ -98,6 +99,7 @@ class Rounds:
             return 0
         done, snapshot = read_checkpoint(self.files.checkpoint)
         self.suspected = frozenset(snapshot.values.get(SUSPECTED, ()))
+        self.claims = Claims(snapshot.values.get(CLAIMED))
         self.method.restore(snapshot)
         self.history = self.files.keep_rounds(done)
         for record in self.history:
@@ -107,7 +109,8 @@ class Rounds:
     def _snapshot(self) -> Snapshot:
         """The method's state, and whom the loop itself suspects."""
         own = self.method.snapshot()
-        return Snapshot(own.arrays, {**own.values, SUSPECTED: sorted(self.suspected)})
+        kept = {SUSPECTED: sorted(self.suspected), CLAIMED: dict(self.claims.first)}
+        return Snapshot(own.arrays, {**own.values, **kept})
 
     def _meet(self) -> None:
         """Ask every node who it is and whether its data fits the run, before any work is done."""
@@ -276,9 +279,9 @@ class Rounds:
             tally.sat_out.append(site)
             return
         tally.up += content_bytes(message.content)
-        reply = self.claims.capped(Reply(site, read_arrays(message.content), metrics))
-        tally.answered[site] = reply.metrics
         try:
+            reply = self.claims.capped(Reply(site, read_arrays(message.content), metrics))
+            tally.answered[site] = reply.metrics
             fold(reply)
         except UNUSABLE as error:
             self._leave_out(tally, site, f"its reply cannot be used ({error})")

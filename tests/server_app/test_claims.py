@@ -20,7 +20,7 @@ def heard(**sizes: int) -> Claims:
         ("a", 100, 100),
         ("a", 2**40, 100),  # more than it said at first
         ("a", 60, 60),
-        ("liar", 2**40, int(LARGEST * 150)),
+        ("liar", 2**40, int(LARGEST * 100)),
         ("small", 20, 20),
     ],
 )
@@ -49,6 +49,19 @@ def test_counts_of_rows_share_what_the_site_is_worth() -> None:
     kept = claims.capped(Reply("b", honest, {"samples": 100})).records
     assert kept["catalogue"]["counts"].tolist() == [60, 30, 10]
     assert kept["truth"]["counts"].sum() == 81 * 10**6
+
+
+def test_of_two_sites_the_one_that_lies_gains_little() -> None:
+    assert heard(a=100, liar=2**40).limit("liar") == LARGEST * 100
+    assert heard(a=100, liar=2**40, none=0, nothing=0).limit("liar") == LARGEST * 100
+    assert heard(alone=2**30).limit("alone") == 2**30
+
+
+def test_more_rows_than_samples_are_a_lie() -> None:
+    claims = heard(a=100, b=100, c=100)
+    flood = {"counts": np.ones(1000, np.int64)}
+    with pytest.raises(ValueError, match="it sends 1000 rows and can have 100 samples"):
+        claims.capped(Reply("a", {"catalogue": flood}, {"samples": 100}))
 
 
 def test_later_words_on_its_size_change_nothing() -> None:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from client_app.bounded_mean import bounded_mean
+from client_app.bounded_mean import EVERY_ROUND, bounded_mean
 from client_app.discovery.clcd import Calibration, calibrate, discover
 from client_app.discovery.concepts import Concepts
 from client_app.evaluation import count_truth, health, prior_drift, seen_accuracy, shares
@@ -100,7 +100,7 @@ def _set_feature_mean(work: _Round) -> None:
     """The site's mean feature, bounded and with noise; too small a site leaves the federation's as it is."""
     support = fewest_behind(work.task)
     if len(work.z_ND) >= support:
-        mean_D = bounded_mean(work.z_ND.cpu().numpy(), support, work.task.noise("feature mean"))
+        mean_D = bounded_mean(work.z_ND.cpu().numpy(), support, work.task.noise("feature mean"), EVERY_ROUND)
         work.network.feature_mean.copy_(torch.from_numpy(mean_D))
 
 
