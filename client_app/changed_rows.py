@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from client_app.kept import DamagedError
+from client_app.kept_arrays import read_arrays, write_arrays
 from client_app.refusal import RefusedError
 from client_app.site_data import SiteData
 from client_app.site_secret import site_secret
-from common.files import write_atomically
 
 FILE = "rows.safetensors"
 
@@ -63,25 +64,19 @@ def check_changed(home: Path, data: SiteData, fewest: int) -> None:
 
 def remember_rows(home: Path, data: SiteData) -> None:
     """From now on the data is compared with this."""
-    from safetensors.numpy import save_file
-
-    parts = hashed_parts(data, site_secret(home))
-    write_atomically(home / FILE, lambda temporary: save_file(dict(parts), temporary), mode=0o600)
+    write_arrays(home / FILE, hashed_parts(data, site_secret(home)), {})
 
 
 def _read(home: Path) -> Parts | None:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     path = home / FILE
     if not path.exists():
         return None
     try:
-        return {name: array.astype(np.uint64) for name, array in load_file(path).items()}
-    except (SafetensorError, OSError, ValueError):
+        return {name: array.astype(np.uint64) for name, array in read_arrays(path)[0].items()}
+    except DamagedError as error:
         raise RefusedError(
-            f"{path} is damaged, so nobody knows how the data differs from what was answered on; restore it, or move "
-            "it away if the data is the same as then"
+            f"{error}, so nobody knows how the data differs from what was answered on; restore it, or move it away if "
+            "the data is the same as then"
         ) from None
 
 

@@ -235,4 +235,4 @@ def _note(site: RealSite, event: Event) -> None:
     try:
         append_event(site.home, event)
     except (OSError, ValueError) as error:
-        log.error("no line about it could be written to the audit log (%s)", error)
+        log.debug("no line about it could be written to the audit log (%s)", error)

@@ -7,7 +7,6 @@ them; so from one round to the next it may move by ``FACTOR`` times this site's 
 *Moments*: a mean over sites cannot lie arbitrarily far from this site's own, and stays as it is once it was made.
 """
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from client_app.bounded_mean import bounded
+from client_app.kept import DamagedError
+from client_app.kept_arrays import read_arrays, write_arrays
 from client_app.refusal import RefusedError
-from common.files import write_atomically
 from common.methods.registry import get_method
 from common.settings import AnyConfig
 from common.wire.records import WEIGHTS, Arrays, Records
@@ -110,15 +110,11 @@ def check_moments(incoming: Arrays, x_ND: NDArray[np.floating], support: int) ->
 
 def remember_model(folder: Path, number: int, incoming: Arrays, sent: Arrays | None) -> None:
     """Keep the model of round ``number``, and the length of the update that this site ``sent``, if it did."""
-    from safetensors.numpy import save_file
-
     before = read_seen(folder)
     own = 0.0 if sent is None else distance(sent, incoming)
     first = before.first if before is not None and before.first else own
     last = own or (before.last if before is not None else 0.0)
-    header = {"fedlpa": json.dumps({"round": number, "first": first, "last": last})}
-    arrays = {name: np.ascontiguousarray(array) for name, array in incoming.items()}
-    write_atomically(folder / FILE, lambda temporary: save_file(arrays, temporary, header), mode=0o600)
+    write_arrays(folder / FILE, incoming, {"round": number, "first": first, "last": last})
 
 
 def read_seen(folder: Path) -> Seen | None:
@@ -127,19 +123,15 @@ def read_seen(folder: Path) -> Seen | None:
     Raises:
         RefusedError: it is damaged.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = folder / FILE
     if not path.exists():
         return None
     try:
-        with safe_open(path, framework="numpy") as file:
-            header = json.loads((file.metadata() or {})["fedlpa"])
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return Seen(arrays, int(header["round"]), float(header["first"]), float(header["last"]))
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError):
+        arrays, values = read_arrays(path)
+        return Seen(arrays, int(values["round"]), float(values["first"]), float(values["last"]))
+    except DamagedError as error:
         raise RefusedError(
-            f"{path} is damaged, so the next model cannot be compared with it; move it away and this site checks the "
+            f"{error}, so the next model cannot be compared with it; move it away and this site checks the "
             "next one against the run's start"
         ) from None
 

@@ -1,6 +1,5 @@
 """A site's private state: concepts, prototypes, calibration. On the site's disk, atomic, versioned, never sent."""
 
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,10 +8,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from common.files import write_atomically
+from client_app.kept import DamagedError
+from client_app.kept_arrays import read_arrays, write_arrays
 from common.wire.records import Records
 
-VERSION = 1
+VERSION = 2
+"""1: without a checksum."""
 FILE = "state.safetensors"
 BEFORE = "-before"
 V = TypeVar("V")
@@ -36,34 +37,24 @@ class PrivateState:
             self._load()
 
     def _load(self) -> None:
-        from safetensors import SafetensorError, safe_open
-
         try:
-            with safe_open(self.path, framework="numpy") as file:
-                header = json.loads((file.metadata() or {}).get("fedlpa", "{}"))
-                if header.get("version") != VERSION:
-                    log.warning("private state discarded: written by another version of the format")
-                elif header.get("fingerprint") != self.fingerprint:
-                    log.warning("private state discarded: the data or the model has changed")
-                else:
-                    values = header["values"]
-                    self.arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                    self.values = values
-        except (SafetensorError, OSError, ValueError, KeyError, AttributeError) as error:
-            log.warning("private state discarded: it cannot be read (%s)", error)
+            arrays, header = read_arrays(self.path)
+        except DamagedError as error:
+            log.warning("private state discarded: %s", error)
+            return
+        if header.get("version") != VERSION:
+            log.warning("private state discarded: written by another version of the format")
+        elif header.get("fingerprint") != self.fingerprint:
+            log.warning("private state discarded: the data or the model has changed")
+        else:
+            self.arrays, self.values = arrays, header["values"]
 
     def update(self, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
         """Set entries and write the whole state, atomically."""
-        from safetensors.numpy import save_file
-
         self.arrays |= {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         self.values |= values
         header = {"version": VERSION, "fingerprint": self.fingerprint, "values": self.values}
-        write_atomically(
-            self.path,
-            lambda temporary: save_file(self.arrays, temporary, {"fedlpa": json.dumps(header)}),
-            mode=0o600,
-        )
+        write_arrays(self.path, self.arrays, header)
 
     def remember(
         self, kind: str, number: int, arrays: Mapping[str, NDArray[Any]], **values: float | Mapping[str, float]

@@ -78,7 +78,9 @@ def check_settings(model: type[S], values: Any, source: Path) -> S:
         place = ".".join(kebab(str(part)) for part in first["loc"])
         if first["type"] == "missing":
             raise InputError(f"setting '{place}' is missing in {source}; add it.") from None
-        message = str(first["msg"])
+        message = str(first["msg"]).removeprefix("Value error, ")
+        if not place:  # settings that do not go together
+            raise InputError(f"{source} is not valid: {message[0].lower() + message[1:]}; mend one of them.") from None
         raise InputError(
             f"setting '{place}' in {source} is not valid: {message[0].lower() + message[1:]}; mend the value."
         ) from None

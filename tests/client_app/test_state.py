@@ -6,6 +6,7 @@ import stat
 import numpy as np
 import pytest
 
+from client_app.kept_arrays import write_arrays
 from client_app.state import FILE, VERSION, PrivateState
 
 
@@ -55,28 +56,19 @@ def test_a_write_that_breaks_off_leaves_the_state_before_it(tmp_path, monkeypatc
 
 
 def _other_version(path):
+    write_arrays(path, {"a": np.zeros(1)}, {"version": VERSION + 1, "fingerprint": "here", "values": {}})
+
+
+def _no_checksum(path):
     from safetensors.numpy import save_file
 
-    header = {"version": VERSION + 1, "fingerprint": "here", "values": {}}
-    save_file({"a": np.zeros(1)}, path, {"fedlpa": json.dumps(header)})
+    save_file({"a": np.zeros(1)}, path, {"fedlpa": json.dumps({"version": 1, "fingerprint": "here", "values": {}})})
 
 
-def _no_header(path):
-    from safetensors.numpy import save_file
-
-    save_file({"a": np.zeros(1)}, path)
-
-
-def _broken_header(path):
-    from safetensors.numpy import save_file
-
-    save_file({"a": np.zeros(1)}, path, {"fedlpa": "{"})
-
-
-def _header_without_values(path):
-    from safetensors.numpy import save_file
-
-    save_file({"a": np.zeros(1)}, path, {"fedlpa": json.dumps({"version": VERSION, "fingerprint": "here"})})
+def _one_bit(path):
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1  # of an array
+    path.write_bytes(content)
 
 
 def _header_of_another_kind(path):
@@ -88,14 +80,13 @@ def _header_of_another_kind(path):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda path: path.write_bytes(b"nonsense"), "cannot be read"),
-        (lambda path: path.write_bytes(b""), "cannot be read"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-4]), "cannot be read"),
+        (lambda path: path.write_bytes(b"nonsense"), "is damaged"),
+        (lambda path: path.write_bytes(b""), "is damaged"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-4]), "is damaged"),
         (_other_version, "another version"),
-        (_no_header, "another version"),
-        (_broken_header, "cannot be read"),
-        (_header_without_values, "cannot be read"),
-        (_header_of_another_kind, "cannot be read"),
+        (_no_checksum, "is damaged"),
+        (_one_bit, "its checksum does not fit"),
+        (_header_of_another_kind, "is damaged"),
     ],
 )
 def test_state_that_cannot_be_used_is_discarded_with_a_line_in_the_log(tmp_path, caplog, spoil, said):
