@@ -43,6 +43,7 @@ class _Link:
         environment = {**flower_environment(config.state / "flower"), "FLWR_LOG_LEVEL": "WARNING"}
         self.child = Child("fedlpa.flower.superlink", config.state / LOG, environment)
         self.backoff, self.ready = Backoff(), False
+        self.faults: tuple[str, ...] = ()
 
     def look(self) -> float:
         """See to it that it runs and knows the sites; returns when to look again."""
@@ -63,7 +64,11 @@ class _Link:
         return LOOK_EVERY if self.ready else 0.5
 
     def _follow_keys(self) -> None:
-        changes = follow_keys(self.config)
+        changes, faults = follow_keys(self.config)
+        for fault in faults:
+            if fault not in self.faults:
+                self.say(f"{fault}; it is left out, and looked at again")
+        self.faults = faults
         touch(self.config.state)
         if not self.ready:
             self.ready = True
@@ -72,27 +77,29 @@ class _Link:
             self.say(change)
 
 
-def follow_keys(config: ServerConfig) -> list[str]:
-    """Let in the sites whose keys are in the folder, shut out the others; a sentence on each change."""
-    wanted = _read_keys(config.sites)
+def follow_keys(config: ServerConfig) -> tuple[list[str], tuple[str, ...]]:
+    """Let in the sites whose keys are in the folder, shut out the others; a sentence on each change, and on each file
+    that is no key (half a copy, say). A site that is in stays in while its file is such a one.
+    """
+    wanted, faults = _read_keys(config.sites)
     changes = []
     with control(config) as client:
         known = nodes(client)
         for node in known:
-            if node.key not in wanted:
+            if node.key not in wanted and node.name not in faults:
                 unregister(client, node)
                 changes.append(f"site {node.name} is shut out: its key is no longer in {config.sites}")
         for key in wanted.keys() - {node.key for node in known}:
             register(client, wanted[key], key)
             changes.append(f"site {wanted[key]} is registered")
-    return sorted(changes)
+    return sorted(changes), tuple(faults.values())
 
 
 def check_server(config: ServerConfig) -> None:
     """Refuse what cannot work before anything is started.
 
     Raises:
-        InputError: a missing file, a readable key, a bad public key, a port in use.
+        InputError: a missing file, a readable key, a port in use.
     """
     for setting, path in (("certificate", config.certificate), ("key", config.key), ("ca", config.ca)):
         if not path.is_file():
@@ -101,7 +108,6 @@ def check_server(config: ServerConfig) -> None:
         raise InputError(f"{config.key} can be read by others; run chmod 600 on it.")
     if not config.sites.is_dir():
         raise InputError(f"{config.sites} is not a folder; correct 'sites' in {config.source}.")
-    _read_keys(config.sites)
     for setting, host, port in (
         ("port", config.host, config.port),
         ("control-port", "127.0.0.1", config.control_port),
@@ -122,14 +128,18 @@ def _check_port(config: ServerConfig, setting: str, host: str, port: int) -> Non
             ) from None
 
 
-def _read_keys(folder: Path) -> dict[bytes, str]:
+def _read_keys(folder: Path) -> tuple[dict[bytes, str], dict[str, str]]:
+    """Names by key; and by name what is wrong with the files that are no keys."""
     keys: dict[bytes, str] = {}
+    faults: dict[str, str] = {}
     for path in sorted(folder.glob("*.pub")):
         try:
             key = read_public_key(path.read_bytes())
         except (ValueError, OSError) as error:
-            raise InputError(f"{path} is not a site's public key ({error}); replace or remove it.") from None
+            faults[path.stem] = f"{path} is not a site's public key ({error}); replace or remove it"
+            continue
         if key in keys:
-            raise InputError(f"{path} holds the same key as {keys[key]}.pub; every site needs its own.")
+            faults[path.stem] = f"{path} holds the same key as {keys[key]}.pub; every site needs its own"
+            continue
         keys[key] = path.stem
-    return keys
+    return keys, faults
