@@ -74,6 +74,8 @@ def read_policy(path: Path) -> Policy:
         raise InputError(
             f"{path} cannot be read ({error.strerror}), so nothing may leave; mend the policy file."
         ) from None
+    except RecursionError:
+        raise InputError(f"{path} is nested too deeply, so nothing may leave; mend the policy file.") from None
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark is not None else ""

@@ -116,7 +116,7 @@ def load_config(path: Path) -> AnyConfig:
         settings = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; give the folder of a run.") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as a configuration ({error}); restore it or rerun.") from None
     if not isinstance(settings, dict):
         raise InputError(f"{path} does not hold a configuration; restore it or rerun.")

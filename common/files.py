@@ -45,7 +45,7 @@ def read_object(path: Path) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON ({error}); restore or remove it.") from error
     if not isinstance(value, dict):
         raise InputError(f"{path} holds no JSON object; restore or remove it.")

@@ -55,6 +55,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} does not exist; name the file with --config.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read ({error}); mend its permissions or encoding.") from None
+    except RecursionError:
+        raise InputError(f"{path} is nested too deeply to be settings; restore it or write it again.") from None
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path} is not valid TOML ({error}); mend that line.") from None
 
