@@ -108,7 +108,7 @@ class ContactWatch:
         """Say when the server falls silent, why, and when it is heard again."""
         if is_well(self.alive):
             self._on_heard()
-        elif self.connected or (self.node_started is not None and now - self.node_started > FRESH):
+        elif self.node_started is not None and (self.connected or self._told_silent or now - self.node_started > FRESH):
             self._on_silent(now)
 
     def name(self, finding: Finding) -> None:

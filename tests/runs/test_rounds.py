@@ -357,7 +357,10 @@ def test_the_federations_curve_reaches_the_round_that_discovers(small_federation
     ]
     assert len(sent) >= 2
     assert curves[1] is curves[2] is None
-    expected = np.average([curve for curve, _ in sent], axis=0, weights=[labels for _, labels in sent])
+    scores, labels = np.array([curve for curve, _ in sent]), np.array([labels for _, labels in sent])
+    middle = np.median(scores, axis=0)
+    held = np.clip(scores, middle - 0.2, middle + 0.2) if len(sent) > 2 else scores  # none counts much by lying
+    expected = np.average(held, axis=0, weights=np.minimum(labels, 3 * np.median(labels)))
     np.testing.assert_allclose(curves[3], expected)
 
 
@@ -396,8 +399,11 @@ def test_vectors_are_standardised_over_the_federation_first(small_federation, tm
     _, history = _run(prepared)
     assert [r["phase"] for r in history] == ["preparation", "warm-up", "discovery", "closing"]
     weights = _final_weights(files)
-    np.testing.assert_allclose(weights["input_mean"], x.mean(axis=0), rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(weights["input_square"], (x**2).mean(axis=0), rtol=1e-4)
+    # Three sites of some 30 rows, each mean with noise of twice its error: off by no more than five times that.
+    off = np.abs(weights["input_mean"] - x.mean(axis=0))
+    assert (off < 5 * 2 * x.std(axis=0) / np.sqrt(90) + 0.3 * x.std(axis=0)).all()
+    spread = np.sqrt(weights["input_square"] - weights["input_mean"] ** 2)
+    assert ((spread > 0.5 * x.std(axis=0)) & (spread < 2 * x.std(axis=0))).all()
     again = small_federation("short", data=str(tmp_path / "x.parquet"), rows=None, rounds=1)
     assert [r["phase"] for r in _run(again)[1]] == ["closing"]
 

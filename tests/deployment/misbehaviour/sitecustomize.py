@@ -12,7 +12,7 @@ import sys
 import time
 
 KIND = os.environ.get("MISBEHAVE", "")
-METHOD, GUARD = "client_app.methods.fedlpa", "client_app.guard"
+METHOD, GUARD = "client_app.methods.fedlpa", "client_app.institution"
 
 
 def misbehaving(run_round):
@@ -46,7 +46,8 @@ class Loader(importlib.abc.Loader):
         if module.__name__ == METHOD:
             module.METHOD = dataclasses.replace(module.METHOD, run_round=misbehaving(module.METHOD.run_round))
         else:
-            module._judge = lambda *arguments: []
+            module._judged = lambda message, reply, *others: reply.content
+            module.remember_model = lambda *arguments: None
 
 
 class Finder(importlib.abc.MetaPathFinder):
