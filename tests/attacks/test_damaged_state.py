@@ -39,6 +39,7 @@ SPOILT: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("what", KEPT)
 @pytest.mark.parametrize("how", SPOILT)
 def test_a_damaged_file_is_healed_or_told_in_one_sentence(institution: Institution, what: str, how: str) -> None:

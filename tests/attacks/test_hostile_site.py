@@ -20,7 +20,7 @@ from common.settings import AnyConfig
 from server_app.run import run
 from tests.fake_grid import SimulatedSites
 
-pytestmark = pytest.mark.usefixtures("flower_task")
+pytestmark = [pytest.mark.usefixtures("flower_task"), pytest.mark.runs]
 SITES, BAD, ROUNDS = 5, 2, 6
 Prepare = Callable[..., tuple[AnyConfig, RunFiles]]
 

@@ -80,6 +80,7 @@ def test_little_by_little_over_27_rounds_reads_no_better_than_guessing(
     _little_by_little(tmp_path, digits, steep, 27, TRIALS)
 
 
+@pytest.mark.runs
 def test_little_by_little_over_all_rounds_reads_no_better_than_guessing(
     flower_task: None, tmp_path: Path, digits: Dataset
 ) -> None:
