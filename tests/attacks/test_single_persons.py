@@ -137,11 +137,13 @@ def test_even_behind_a_gate_the_mean_that_leaves_is_not_the_person(
     weights_of(institution.ask(2, prepared))
     target = targets(x, 1)[0]
     reply = institution.ask(3, gate_weights(prepared, target, steep))
-    assert abs(likeness(weights_of(reply)["feature_mean"], x[target.row])) < 0.4
+    assert abs(likeness(weights_of(reply)["feature_mean"], x[target.row])) < 0.6  # four deviations of chance
 
 
-def test_scalars_tell_no_attribute_of_a_chosen_person(flower_task: None, tmp_path: Path, digits: Dataset) -> None:
-    """The attribute: has this person the label? Two sites that differ in it answer alike within what is random."""
+def test_scalars_leave_no_more_precisely_than_their_samples_support(
+    flower_task: None, tmp_path: Path, digits: Dataset
+) -> None:
+    """One person moves an accuracy by 1 / n; it leaves on a grid of about 1 / sqrt(n), up or down at random."""
     answers = []
     for run in range(8):
         institution = Institution(tmp_path / f"north-{run}", digits, rounds=6)
@@ -151,4 +153,5 @@ def test_scalars_tell_no_attribute_of_a_chosen_person(flower_task: None, tmp_pat
     accuracies = {answer["seen-accuracy"] for answer in answers}
     grid = 2.0 ** np.ceil(np.log2(0.5 / np.sqrt(66)))
     assert all(abs(value / grid - round(value / grid)) < 1e-9 or value == 1.0 for value in accuracies), accuracies
-    assert len(accuracies) > 1  # the same data, and the last digit is chance
+    means = {tuple(answer[name] for name in sorted(answer) if name.startswith("loss-")) for answer in answers}
+    assert len(means) > 1  # the same data, and the last digits are chance
