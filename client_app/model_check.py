@@ -22,7 +22,7 @@ from client_app.kept_arrays import read_arrays, write_arrays
 from client_app.refusal import RefusedError
 from common.methods.registry import get_method
 from common.settings import AnyConfig
-from common.wire.records import WEIGHTS, Arrays, Records
+from common.wire.records import MOMENTS, WEIGHTS, Arrays, Records
 
 log = logging.getLogger("fedlpa.site")
 
@@ -35,8 +35,6 @@ SLACK = 1e-4
 SMALLEST_SHARE = 1e-4
 """Smallest share that this site can have in a mean over all sites, for the bounds of moments."""
 FILE = "seen-model.safetensors"
-MOMENTS = ("input_mean", "input_square", "input_scale")
-"""Buffers that are means over the sites' raw inputs, not learnt."""
 
 
 @dataclass(frozen=True)

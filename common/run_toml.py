@@ -21,9 +21,6 @@ from common.toml_file import beside, read_toml
 SERVER = "server"
 MODEL, MODEL_HASH = "model", "backbone-hash"
 
-Terms = Mapping[str, JsonValue]
-"""Settings of the run by key, defaults included."""
-
 
 @dataclass(frozen=True)
 class RunDescription:

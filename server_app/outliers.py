@@ -22,12 +22,14 @@ MOST = 1e3
 """An update that is so many times longer than the model itself (or 1) is none, whatever others send."""
 
 
-def absurd(norm: float | None, before: Weights) -> str | None:
-    """Why an update of that norm cannot be one; None if it can."""
-    if norm is None:
-        return None
-    own = float(np.sqrt(sum(float(np.square(array, dtype=np.float64).sum()) for array in before.values())))
-    if np.isfinite(norm) and norm <= MOST * max(1.0, own):
+def length(weights: Weights) -> float:
+    """L2 norm of all tensors together."""
+    return float(np.sqrt(sum(float(np.square(array, dtype=np.float64).sum()) for array in weights.values())))
+
+
+def absurd(norm: float | None, own: float) -> str | None:
+    """Why an update of that norm to a model of length ``own`` cannot be one; None if it can."""
+    if norm is None or (np.isfinite(norm) and norm <= MOST * max(1.0, own)):
         return None
     return f"its update has the norm {norm:.3g}, the whole model {own:.3g}"
 

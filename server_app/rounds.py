@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from flwr.app import Message, MessageType
@@ -28,9 +28,8 @@ from server_app.attendance import Attendance, Say
 from server_app.claims import Claims
 from server_app.method import Broadcast, MethodServer, Reply
 from server_app.methods import server_method
-from server_app.outliers import Spool, absurd, clipped, far_outside, update_norm
-from server_app.screening import FEWEST as FEWEST_TO_SCREEN
-from server_app.screening import MARGIN, agreement, contrary, sketch
+from server_app.outliers import Spool, absurd, clipped, far_outside, length, update_norm
+from server_app.screening import contrary, differing, sketch
 from server_app.tally import Tally
 
 log = logging.getLogger("fedlpa.server")
@@ -159,13 +158,14 @@ class Rounds:
         if mode == "screen" and self.config.central_clip_norm is not None:
             mode = "report"  # every update is bounded already, and none may decide about another's part
         before = self.method.weights()
+        whole = length(before)
         spool = Spool(self.files.folder / ".spool") if mode in {"screen", "clip", "refuse"} else None
         norms: dict[str, float] = {}
         sketches: dict[str, NDArray[np.float64]] = {}
 
         def take(reply: Reply) -> None:
             norm = update_norm(reply, before)
-            if fault := absurd(norm, before):
+            if fault := absurd(norm, whole):
                 raise ValueError(fault)
             reply = clip_reply(reply, before, self.config.central_clip_norm)
             if norm is not None and mode != "ignore":
@@ -194,7 +194,13 @@ class Rounds:
             if reply.site in limits:
                 reply = clipped(reply, before, norms[reply.site], limits[reply.site])
             self._fold(tally, plan, reply)
-        self._say_who_differs(sketches, plan)
+        if (site := differing(sketches)) is not None:
+            told = (
+                f"round {plan.round}: {site} sends an update that points away from the others'; with {len(sketches)} "
+                "sites it cannot be told who is wrong, so all are taken"
+            )
+            log.warning("%s", told)
+            self.say(told)
         return tally
 
     def _fold(self, tally: Tally, plan: RoundPlan, reply: Reply) -> None:
@@ -207,17 +213,6 @@ class Rounds:
     def _leave_out(self, tally: Tally, site: str, reason: str) -> None:
         tally.refused.append(Absence(site=site, reason=reason))
         tally.answered.pop(site, None)
-
-    def _say_who_differs(self, sketches: Mapping[str, NDArray[np.float64]], plan: RoundPlan) -> None:
-        """With three sites, or two, nobody can tell who is wrong: say so, and who differs most."""
-        if not 2 < len(sketches) < FEWEST_TO_SCREEN:
-            return
-        cosines = agreement(sketches)
-        worst = min(sorted(cosines), key=cosines.__getitem__)
-        if float(np.median(list(cosines.values()))) - cosines[worst] > MARGIN:
-            told = f"round {plan.round}: {worst} sends an update that points away from the others'; with "
-            log.warning("%s%d sites it cannot be told who is wrong, so all are taken", told, len(sketches))
-            self.say(f"{told}{len(sketches)} sites it cannot be told who is wrong, so all are taken")
 
     def _ask(self, nodes: list[int], plan: RoundPlan, kind: str, contract: Contract, fold: Fold) -> Tally:
         """Send one message to every node that is free, and take in the valid replies."""
@@ -274,7 +269,6 @@ class Rounds:
         if "site" in metrics:
             self.attendance.introduce(node, int(scalar(metrics, "site")))
         site = self.attendance.name(node)
-        self.claims.hear(site, int(scalar(metrics, "samples")))
         if sits_out(message.content):
             tally.sat_out.append(site)
             return

@@ -17,16 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.wire.records import WEIGHTS
+from common.wire.records import MOMENTS, WEIGHTS
 from server_app.method import Reply
 
 WIDTH = 4096
 """Numbers of a sketch: cosines are right to about 1 / sqrt(WIDTH)."""
 FEWEST = 4
+"""Sites without which nobody is left out."""
 MARGIN, NARROW = 0.35, 0.15
 """How far below the median a cosine may be; and for a site that was left out in its last round."""
-MOMENTS = ("input_mean", "input_square", "input_scale")
-"""Buffers that are measured, not learnt: they have no direction."""
 
 
 def sketch(reply: Reply, before: Mapping[str, NDArray[Any]]) -> NDArray[np.float64] | None:
@@ -37,7 +36,7 @@ def sketch(reply: Reply, before: Mapping[str, NDArray[Any]]) -> NDArray[np.float
     found = np.zeros(WIDTH)
     for name in sorted(weights):
         if name in MOMENTS:
-            continue
+            continue  # they have no direction
         update = np.subtract(weights[name], before[name], dtype=np.float64).ravel()
         rng = np.random.default_rng([zlib.crc32(name.encode()), update.size])
         signs = rng.integers(0, 2, update.size, dtype=np.int8) * 2.0 - 1.0
@@ -77,3 +76,12 @@ def contrary(sketches: Mapping[str, NDArray[np.float64]], suspected: frozenset[s
         found[worst] = beyond[worst]
         del left[worst]
     return found
+
+
+def differing(sketches: Mapping[str, NDArray[np.float64]]) -> str | None:
+    """Of three sites, of which nobody can tell who is wrong, the one whose update points away from the others'."""
+    if not 2 < len(sketches) < FEWEST:
+        return None
+    cosines = agreement(sketches)
+    worst = min(sorted(cosines), key=cosines.__getitem__)
+    return worst if float(np.median(list(cosines.values()))) - cosines[worst] > MARGIN else None

@@ -17,6 +17,8 @@ Metrics = Mapping[str, Metric]
 
 WEIGHTS = "weights"
 """Trainable tensors and buffers, by their names in the network: what is averaged, clipped and noised."""
+MOMENTS = ("input_mean", "input_square", "input_scale")
+"""Of the weights' tensors those that are means over the sites' raw inputs: measured, not learnt."""
 TRUTH = "truth"
 """Benchmarks only: counts of predictions by true class."""
 

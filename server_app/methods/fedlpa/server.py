@@ -141,30 +141,28 @@ class FedLPAServer(CatalogueServer[FedLPAOptions]):
             rows = linear[:, :-1].astype(np.float64) * TEMPERATURE
         total = np.zeros_like(rows)
         weight = np.zeros((len(rows), 1))
-        moved = self._head_moves(rows)
-        reach = HEAD_REACH * float(np.median(np.concatenate([*moved.values(), np.zeros(0)]))) if moved else np.inf
-        for site, arrays in sorted(self._rows.items()):
-            own = np.unique(self._own.get(site, np.zeros(0, dtype=np.int64)))
-            if not len(arrays["counts"]):
-                continue
-            if site not in moved:
-                log.warning("%s sent %d rows of the head, not %d; left out", site, len(arrays["counts"]), len(own))
-                continue
-            held = np.minimum(1, reach / np.maximum(moved[site], 1e-12))[:, None]
-            sent = rows[own] + held * (arrays["rows"].astype(np.float64) - rows[own])
-            total[own] += arrays["counts"][:, None] * sent
-            weight[own] += arrays["counts"][:, None]
+        sent = self._head_moves(rows)
+        lengths = [np.linalg.norm(moves, axis=1) for _, moves, _ in sent]
+        reach = HEAD_REACH * float(np.median(np.concatenate(lengths))) if lengths else np.inf
+        for (own, moves, counts), moved in zip(sent, lengths, strict=True):
+            held = np.minimum(1, reach / np.maximum(moved, 1e-12))[:, None]
+            total[own] += counts[:, None] * (rows[own] + held * moves)
+            weight[own] += counts[:, None]
         rows = np.where(weight > 0, total / np.maximum(weight, 1), rows)
         linear = np.column_stack([rows / TEMPERATURE, np.zeros(len(rows))]).astype(np.float32)
         self._catalogue = replace(self._catalogue, linear=linear)
 
-    def _head_moves(self, rows: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """By site how far it moved each row of the head that it sent, where the rows are those of its categories."""
-        found = {}
+    def _head_moves(
+        self, rows: NDArray[np.float64]
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]]:
+        """For each site that sent rows of the head: their categories, how it moved them, the samples behind them."""
+        found = []
         for site, arrays in sorted(self._rows.items()):
-            own = np.unique(self._own.get(site, np.zeros(0, dtype=np.int64)))
-            if len(own) == len(arrays["counts"]) and len(own):
-                found[site] = np.linalg.norm(arrays["rows"].astype(np.float64) - rows[own], axis=1)
+            own, counts = np.unique(self._own.get(site, np.zeros(0, dtype=np.int64))), arrays["counts"]
+            if len(own) != len(counts):
+                log.warning("%s sent %d rows of the head, not %d; left out", site, len(counts), len(own))
+            elif len(own):
+                found.append((own, arrays["rows"].astype(np.float64) - rows[own], counts))
         return found
 
     def _outcome(self, plan: RoundPlan) -> Outcome:
