@@ -19,7 +19,6 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterable
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
-from flwr.app import Context, Message, RecordDict
+from flwr.app import Message
 
 from benchmarks.hostile_replies import ATTACKS, LABELS, lie_in_labels, twisted
 from common.config import make_config
@@ -36,10 +35,11 @@ from common.errors import InputError, RunFailedError
 from common.place import Simulation
 from common.run.run_files import RunFiles
 from common.settings import AnyConfig
-from common.wire.messages import read_arrays, read_instruction
+from common.wire.messages import DELIVER, read_arrays, read_instruction
 from server_app.method import Reply
 from server_app.methods import server_method
 from server_app.run import run
+from tests.fake_grid import SimulatedSites
 
 SHARED = Path(os.environ.get("FEDLPA_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 DATA: dict[str, dict[str, object]] = {
@@ -51,42 +51,22 @@ NONE = "none"
 """The honest federation."""
 
 
-class SitesHere:
-    """The part of Flower's grid that the server uses: the sites of a simulation answer in this process."""
+class Sites(SimulatedSites):
+    """The sites of a simulation, one of which may lie; their answers to the final model are kept to be scored."""
 
     def __init__(self, sites: int, bad: int | None, attack: str) -> None:
-        self.contexts = {
-            node + 1: Context(1, node + 1, {"partition-id": node}, RecordDict({}), {}) for node in range(sites)
-        }
+        super().__init__(sites, self._lie)
         self.bad, self.attack = bad, attack
         self.delivered: dict[int, Message] = {}
-        self._keys, self._replies = count(), {}
 
-    def get_node_ids(self) -> list[int]:
-        return list(self.contexts)
-
-    def push_messages(self, messages: Iterable[Message]) -> list[str]:
-        return [self._push(message) for message in messages]
-
-    def _push(self, message: Message) -> str:
-        from client_app.app import app
-
-        key = str(next(self._keys))
-        message.metadata.__dict__["_message_id"] = key
-        context = self.contexts[message.metadata.dst_node_id]
-        site = int(context.node_config["partition-id"])
-        reply = app(message, context)
-        if message.metadata.message_type == "train.deliver":
+    def _lie(self, site: int, kind: str, number: int, reply: Message, message: Message) -> Message:
+        self.sent.clear()  # a model is in each
+        if kind == DELIVER:
             self.delivered[site] = reply
         elif site == self.bad and self.attack in ATTACKS:
-            told = read_instruction(message)
-            classes = len(told.config.seen_classes)
-            reply = twisted(reply, message, told.round, classes, ATTACKS[self.attack])
-        self._replies[key] = reply
-        return key
-
-    def pull_messages(self, keys: Iterable[str]) -> list[Message]:
-        return [self._replies.pop(key) for key in sorted(keys, key=int) if key in self._replies]
+            classes = len(read_instruction(message).config.seen_classes)
+            return twisted(reply, message, number, classes, ATTACKS[self.attack])
+        return reply
 
 
 def federation(settings: dict[str, object], sites: int, attack: str, bad: int | None) -> dict[str, Any]:
@@ -102,7 +82,7 @@ def federation(settings: dict[str, object], sites: int, attack: str, bad: int | 
             bad = largest(files.sites)
         if attack == LABELS:
             lie_in_labels(files.sites / f"site-{bad}", config.seen_classes)
-        grid = SitesHere(sites, None if attack == NONE else bad, attack)
+        grid = Sites(sites, None if attack == NONE else bad, attack)
         try:
             run(grid, config, files, Simulation(files.sites.absolute()), lambda record: None)  # type: ignore[arg-type]
         except (RunFailedError, InputError, ValueError, ArithmeticError) as error:
@@ -134,7 +114,7 @@ def largest(sites: Path) -> int:
     return max(sorted(sizes), key=lambda site: sizes[site])
 
 
-def accuracy(config: AnyConfig, grid: SitesHere, sites: Iterable[int]) -> float | None:
+def accuracy(config: AnyConfig, grid: Sites, sites: Iterable[int]) -> float | None:
     """Score of the final predictions of some sites."""
     replies = {
         f"site-{site}": Reply(f"site-{site}", read_arrays(grid.delivered[site].content), {})

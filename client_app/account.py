@@ -66,7 +66,7 @@ def read_account(home: Path) -> Account:
     """
     path = home / FILE
     try:
-        last, _ = audit.last_line(home)
+        last = audit.lines_in(home)
     except ValueError:
         raise RefusedError(_mend(home, f"the end of {home / audit.FILE} is damaged")) from None
     try:
@@ -111,8 +111,7 @@ def book(home: Path, account: Account, run: str, noise_multiplier: float) -> Spe
         updates=before.updates + (1 if noise_multiplier else 0),
         mu_squared=before.mu_squared + cost,
     )
-    audited, _ = audit.last_line(home)
-    changed = Account(runs={**account.runs, run: now}, audited=audited)
+    changed = Account(runs={**account.runs, run: now}, audited=audit.lines_in(home))
     write_kept(home / FILE, changed)
     return Spent(now.updates, epsilon_of(now.mu_squared), epsilon_of(changed.mu_squared))
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
-from client_app.bounded_mean import FEWEST
 from client_app.changed_rows import check_changed, remember_rows
 from client_app.coarse_scalars import coarse_scalars
 from client_app.guard import guard
@@ -60,8 +59,8 @@ def _count(site: Site, instruction: Instruction) -> dict[str, int]:
     config = site.configure(instruction.config)
     data = client_method(config).load_data(site, config)
     if isinstance(site, RealSite):
-        check_changed(site.home, data, load_policy(site.policy, config.method).min_samples)
-        remember_rows(site.home, data)
+        rows = check_changed(site.home, data, load_policy(site.policy, config.method).min_samples)
+        remember_rows(site.home, data, rows)
     return data.size
 
 
@@ -96,28 +95,27 @@ def _work(instruction: Instruction, site: Site, message: Message, *, deliver: bo
         records=read_arrays(message.content),
         values=instruction.values,
     )
-    if isinstance(site, RealSite):
-        _check_task(task, site, method)
-    answer = method.deliver(task) if deliver else method.run_round(task)
-    if isinstance(site, RealSite):
-        if deliver:
-            publish_results(site.folder, site.home)
-        remember_rows(site.home, data)
-        return _coarse(answer, task, site, time.perf_counter() - started)
-    return answer
+    work = method.deliver if deliver else method.run_round
+    if not isinstance(site, RealSite):
+        return work(task)
+    rows = check_changed(site.home, data, load_policy(site.policy, config.method).min_samples)
+    _check_model(task, site, method)
+    answer = work(task)
+    if deliver:
+        publish_results(site.folder, site.home)
+    remember_rows(site.home, data, rows)
+    return _coarse(answer, task, site, time.perf_counter() - started)
 
 
-def _check_task(task: Task[Options], site: RealSite, method: ClientMethod[Options]) -> None:
-    """Refuse data that is nearly what was answered on before, and a model that the run cannot have come to.
+def _check_model(task: Task[Options], site: RealSite, method: ClientMethod[Options]) -> None:
+    """Refuse a model that the run cannot have come to.
 
     Raises:
-        RefusedError: says which, and what to do.
+        RefusedError: says why.
     """
-    support = load_policy(site.policy, task.config.method).min_samples
-    check_changed(site.home, task.data, support)
     check_model(task.config, task.plan.round, task.records, site.folder, lambda: _rehearse(task, site, method))
     if WEIGHTS in task.records and task.data.x.ndim == 2:
-        check_moments(task.records[WEIGHTS], task.data.x.numpy(), max(FEWEST, support))
+        check_moments(task.records[WEIGHTS], task.data.x.numpy(), task.fewest)
 
 
 def _rehearse(task: Task[Options], site: RealSite, method: ClientMethod[Options]) -> float:

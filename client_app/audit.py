@@ -31,16 +31,16 @@ MOST_REASON = 500
 """Characters of a reason."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Event:
-    """One message of the server and what became of it."""
+    """One message of the server and what became of it; filled in as it becomes known."""
 
-    run: str
-    method: str
-    round: int
-    rounds: int
-    kind: str
-    outcome: Outcome
+    run: str = ""
+    method: str = ""
+    round: int = 0
+    rounds: int = 0
+    kind: str = ""
+    outcome: Outcome = "failed"
     reason: str = ""
     seconds: float = 0.0
     noise: float = 0.0
@@ -116,8 +116,8 @@ def verify(path: Path) -> AuditSummary:
     return AuditSummary(count, total, previous, rounds, noise)
 
 
-def last_line(folder: Path) -> tuple[int, str]:
-    """Number and hash of the last line; 0 and the start of the chain where there is none.
+def lines_in(folder: Path) -> int:
+    """How many lines the log has, by the number of the last one.
 
     Raises:
         ValueError: the end of the log is damaged.
@@ -125,11 +125,11 @@ def last_line(folder: Path) -> tuple[int, str]:
     try:
         handle = os.open(folder / FILE, os.O_RDWR)
     except FileNotFoundError:
-        return 0, START
+        return 0
     try:
         lock(handle, wait=True)
         last = _last_entry(handle)
-        return (int(last["n"]), str(last["hash"])) if last else (0, START)
+        return int(last["n"]) if last else 0
     except (KeyError, TypeError) as error:
         raise ValueError(str(error)) from None
     finally:

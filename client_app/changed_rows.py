@@ -40,31 +40,35 @@ def hashed_parts(data: SiteData, key: bytes) -> Parts:
     return parts
 
 
-def check_changed(home: Path, data: SiteData, fewest: int) -> None:
+def check_changed(home: Path, data: SiteData, fewest: int) -> Parts | None:
     """Refuse to answer on data that differs from what was last answered on by less than ``fewest`` rows.
+
+    Returns:
+        the hashes of the data; None where nothing was answered on yet, and none were made.
 
     Raises:
         RefusedError: says by how many.
     """
     before = _read(home)
     if before is None:
-        return
+        return None
     now = hashed_parts(data, site_secret(home))
     for part in ("rows", "links"):
         changed = _differing(before.get(part), now.get(part))
         if changed >= fewest:
-            return
+            break
         if changed:
             raise RefusedError(
                 f"{changed} {part} of the data are new or gone since something last left this site; fewer than "
                 f"min-samples={fewest} could be told apart by comparing both answers: wait until {fewest} have "
                 "changed, or go back to the data as it was"
             )
+    return now
 
 
-def remember_rows(home: Path, data: SiteData) -> None:
-    """From now on the data is compared with this."""
-    write_arrays(home / FILE, hashed_parts(data, site_secret(home)), {})
+def remember_rows(home: Path, data: SiteData, parts: Parts | None) -> None:
+    """From now on data is compared with this. ``parts``: as ``check_changed`` returned them."""
+    write_arrays(home / FILE, hashed_parts(data, site_secret(home)) if parts is None else parts, {})
 
 
 def _read(home: Path) -> Parts | None:

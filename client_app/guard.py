@@ -7,17 +7,16 @@ to whoever runs the simulation: there the run's wire contract alone applies, and
 import logging
 from collections.abc import Callable
 
-from flwr.app import Context, Error, Message, MessageType
+from flwr.app import Context, Error, Message
 
 from client_app.institution import NOTHING_SENT, answer
+from client_app.reply_contract import reply_contract
 from client_app.site import SimulatedSite, configured, site_of
 from client_app.site_log import log_to_site
 from client_app.update_noise import Noise, apply_noise
 from common.errors import InputError
-from common.methods.plan import round_contract
-from common.methods.registry import get_method
-from common.wire.contract import Contract, violations
-from common.wire.messages import DELIVER, Instruction, read_instruction
+from common.wire.contract import violations
+from common.wire.messages import Instruction, read_instruction
 
 log = logging.getLogger("fedlpa.site")
 
@@ -62,21 +61,13 @@ def _judge(message: Message, reply: Message, instruction: Instruction, site: Sim
     """Why the reply may not leave; empty if it may. Then it has the noise that the simulation gives every site."""
     if not reply.has_content():
         return ["the reply has no content"]
-    found = violations(reply.content, _contract(message, instruction, site))
     config = instruction.config
+    contract = reply_contract(message.metadata.message_type, instruction.round, config, site.place)
+    found = violations(reply.content, contract)
     if not found and config.local_clip_norm is not None:
         seed = (config.seed, instruction.round, site.index)
         apply_noise(message, reply, Noise(config.local_clip_norm, config.local_noise_multiplier, seed))
     return found
-
-
-def _contract(message: Message, instruction: Instruction, site: SimulatedSite) -> Contract:
-    config, kind = instruction.config, message.metadata.message_type
-    method = get_method(config.method)
-    contract = method.contract(config, site.place)
-    if kind == MessageType.TRAIN:
-        return round_contract(contract, method.plan(config, instruction.round))
-    return contract.delivery() if kind == DELIVER else contract.metrics_only()
 
 
 def _error(message: Message, code: int, reason: str) -> Message:

@@ -8,6 +8,8 @@ from typing import Generic
 import numpy as np
 import torch
 
+from client_app.bounded_mean import FEWEST
+from client_app.policy import support_floor
 from client_app.site import RealSite, Site
 from client_app.site_data import SiteData, load_samples
 from client_app.site_secret import secret_generator
@@ -45,6 +47,11 @@ class Task(Generic[O_co]):
         if isinstance(self.site, RealSite):
             return secret_generator(self.site.home, f"{self.site.folder.name}/{self.plan.round}/{purpose}")
         return np.random.default_rng([self.seed, zlib.crc32(purpose.encode())])
+
+    @property
+    def fewest(self) -> int:
+        """How many samples must stand behind a mean that leaves: ``FEWEST``, raised by a site's policy."""
+        return support_floor(self.site, self.config.method, FEWEST)
 
     @property
     def device(self) -> torch.device:

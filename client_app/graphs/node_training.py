@@ -7,14 +7,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from client_app.bounded_mean import FEWEST, bounded_moments
+from client_app.bounded_mean import bounded_moments
 from client_app.graphs.epoch import SlotTensors, train_epoch
 from client_app.graphs.neighbourhoods import GraphTensors, all_logits, make_tensors
 from client_app.graphs.node_data import GraphSiteData, graph_data
 from client_app.graphs.node_scores import Predictor
 from client_app.method import Task
 from client_app.outcome import write_named
-from client_app.policy import support_floor
 from common.methods.graph_common import GraphOptions, build_sage
 from common.models.graph_sage import GraphSage
 from common.wire.records import Metric
@@ -80,10 +79,10 @@ def measure_columns(task: Task[GraphOptions], network: GraphSage) -> None:
 
     A site with fewer rows than may stand behind a mean leaves them as they are.
     """
-    data, support = graph_data(task), support_floor(task.site, task.config.method, FEWEST)
-    if len(data) < support:
+    data = graph_data(task)
+    if len(data) < task.fewest:
         return
-    mean_F, variance_F = bounded_moments(data.x.numpy(), support, task.noise("input moments"))
+    mean_F, variance_F = bounded_moments(data.x.numpy(), task.fewest, task.noise("input moments"))
     scale_F = np.where(variance_F > 0, 1 / np.sqrt(np.maximum(variance_F, 1e-24)), 1.0)
     network.input_mean.copy_(torch.from_numpy(mean_F))
     network.input_scale.copy_(torch.from_numpy(scale_F))

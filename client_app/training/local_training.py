@@ -7,9 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from client_app.bounded_mean import FEWEST, bounded_moments
+from client_app.bounded_mean import bounded_moments
 from client_app.method import Task
-from client_app.policy import support_floor
 from client_app.training.alignment import Alignment
 from client_app.training.loop import teacher_temperature_at, train
 from client_app.training.neighbours import NeighbourLists, mutual_neighbours
@@ -76,17 +75,11 @@ def measure_input(task: Task[Options], network: Network) -> None:
 
     A site with fewer samples than may stand behind a mean leaves them as they are.
     """
-    support = fewest_behind(task)
-    if not network.standardises or len(task.data) < support:
+    if not network.standardises or len(task.data) < task.fewest:
         return
-    mean_D, variance_D = bounded_moments(task.data.x.numpy(), support, task.noise("input moments"))
+    mean_D, variance_D = bounded_moments(task.data.x.numpy(), task.fewest, task.noise("input moments"))
     network.input_mean.copy_(torch.from_numpy(mean_D))
     network.input_square.copy_(torch.from_numpy(variance_D + mean_D**2))
-
-
-def fewest_behind(task: Task[Options]) -> int:
-    """How many samples must stand behind a mean that leaves: ``FEWEST``, raised by a site's policy."""
-    return support_floor(task.site, task.config.method, FEWEST)
 
 
 @torch.no_grad()

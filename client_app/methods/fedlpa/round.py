@@ -27,7 +27,6 @@ from client_app.methods.fedlpa.memory import (
 from client_app.methods.fedlpa.statistics import category_statistics
 from client_app.training.alignment import Alignment, align_to_rows
 from client_app.training.local_training import (
-    fewest_behind,
     load_network,
     measure_input,
     train_locally,
@@ -98,7 +97,7 @@ def run_round(task: Task[FedLPAOptions]) -> Answer:
 
 def _set_feature_mean(work: _Round) -> None:
     """The site's mean feature, bounded and with noise; too small a site leaves the federation's as it is."""
-    support = fewest_behind(work.task)
+    support = work.task.fewest
     if len(work.z_ND) >= support:
         mean_D = bounded_mean(work.z_ND.cpu().numpy(), support, work.task.noise("feature mean"), EVERY_ROUND)
         work.network.feature_mean.copy_(torch.from_numpy(mean_D))
@@ -166,7 +165,7 @@ def _discover(work: _Round) -> Concepts:
 def _rows_to_send(work: _Round, concepts: Concepts, sent: NDArray[np.int64]) -> NDArray[np.float32]:
     """``[m, d]`` unit rows of the concepts ``sent``: their mean features, bounded and with noise."""
     z_ND, generator = work.z_ND.cpu().numpy(), work.task.noise("category rows")
-    support = min(fewest_behind(work.task), work.options.min_support)
+    support = min(work.task.fewest, work.options.min_support)
     rows = [bounded_mean(z_ND[concepts.assigned == concept], support, generator) for concept in sent]
     found = np.array(rows, dtype=np.float64).reshape(len(sent), z_ND.shape[1])
     unit: NDArray[np.float32] = (found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)).astype("f4")

@@ -12,7 +12,6 @@ from client_app.method import Answer, ClientMethod, Task
 from client_app.methods.gcd.kmeans import Clusters, semi_supervised_kmeans
 from client_app.outcome import conclude
 from client_app.training.local_training import (
-    fewest_behind,
     load_network,
     measure_input,
     train_locally,
@@ -61,7 +60,7 @@ def _cluster(task: Task[GCDOptions], network: Network) -> dict[str, dict[str, ND
     k = len(clusters.names)
     counts = np.bincount(clusters.assigned, minlength=k)
     sent = np.flatnonzero(counts >= options.min_support)
-    support, generator = min(fewest_behind(task), options.min_support), task.noise("centroids")
+    support, generator = min(task.fewest, options.min_support), task.noise("centroids")
     rows = [bounded_mean(z_ND[clusters.assigned == cluster], support, generator) for cluster in sent]
     records: dict[str, dict[str, NDArray[np.generic]]] = {
         CATALOGUE: {
