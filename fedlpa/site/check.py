@@ -1,6 +1,5 @@
 """``fedlpa site check``: everything that could keep a site from taking part, each with its exact cause."""
 
-import shutil
 from collections.abc import Callable
 from math import prod
 from pathlib import Path
@@ -21,9 +20,7 @@ from common.settings import AnyConfig
 from fedlpa.flower.pin import installed_hash
 from fedlpa.site.approval import HOW
 from fedlpa.site.connection import Finding, check_connection
-
-ENOUGH_DISK = 2 * 2**30
-"""Bytes that should be free for the site's state."""
+from fedlpa.site.room import ENOUGH_DISK, free_bytes, standing_folder
 
 
 def check_site(config: SiteConfig, run: Path | None = None) -> list[Finding]:
@@ -55,9 +52,8 @@ def _state(config: SiteConfig) -> Finding:
 
 
 def _disk(config: SiteConfig) -> Finding:
-    place = next((path for path in (config.state, *config.state.parents) if path.exists()), Path("/"))
-    free = shutil.disk_usage(place).free
-    told = f"{free / 2**30:.1f} GiB are free below {place}"
+    free = free_bytes(config.state)
+    told = f"{free / 2**30:.1f} GiB are free below {standing_folder(config.state)}"
     return Finding("disk", free >= ENOUGH_DISK, told if free >= ENOUGH_DISK else f"only {told}; 2 GiB are needed")
 
 

@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from fedlpa.site.check import ENOUGH_DISK
-
+ENOUGH_DISK = 2 * 2**30
+"""Bytes that should be free for the site's state."""
 PROBE = ".room"
 PROBE_BYTES = 2**16
 LOOK_EVERY = 10.0
@@ -20,10 +20,14 @@ def size(number: int) -> str:
     return f"{number} bytes"
 
 
+def standing_folder(state: Path) -> Path:
+    """``state``, or the nearest folder above it that is there."""
+    return next((path for path in (state, *state.parents) if path.exists()), Path("/"))
+
+
 def free_bytes(state: Path) -> int:
     """Free bytes where ``state`` is, or would be."""
-    place = next((path for path in (state, *state.parents) if path.exists()), Path("/"))
-    return shutil.disk_usage(place).free
+    return shutil.disk_usage(standing_folder(state)).free
 
 
 def write_fault(state: Path) -> str | None:

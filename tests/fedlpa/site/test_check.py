@@ -15,7 +15,7 @@ from common.place import Deployment
 from common.settings import AnyConfig
 from fedlpa.federation.config_files import policy_yaml
 from fedlpa.flower.pin import installed_hash
-from fedlpa.site import check
+from fedlpa.site import check, room
 from fedlpa.site.approval import approve
 from fedlpa.site.check import check_site
 from fedlpa.site.connection import Finding
@@ -35,7 +35,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         return SimpleNamespace(free=made.free)
 
     monkeypatch.setattr(check, "check_connection", lambda config: list(REACHED))
-    monkeypatch.setattr(check, "shutil", SimpleNamespace(disk_usage=usage))
+    monkeypatch.setattr(room, "shutil", SimpleNamespace(disk_usage=usage))
     return made
 
 
