@@ -9,6 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 from federation import Federation, rounds_of
 
+from client_app.coarse_scalars import coarse_scalars
+from client_app.methods import client_method
+from client_app.site import simulated_site
+from client_app.site_secret import secret_generator
+from common.wire.messages import read_metrics
+from common.wire.records import Metrics, scalar
+from tests.fake_grid import SimulatedSites
+
 SITES = ("site-0", "site-1", "site-2")
 SETTINGS = {"method": "fedlog", "rounds": "3", "learning-rate": "0.01", "batch-size": "16", "device": "cpu"}
 
@@ -43,6 +51,39 @@ def _seen_accuracy(predictions: Path, truth: Path) -> float:
     return float(np.mean([rows[str(ids[i])] == str(y[i]) for i in np.flatnonzero(test)]))
 
 
+def _exact_answers(settings: dict[str, str], folder: Path) -> dict[tuple[int, str], tuple[Metrics, int]]:
+    """By round and site, what a simulated site reports to the last digit, and how many nodes it measures by."""
+    from common.config import make_config
+    from common.place import Simulation
+    from common.run.run_files import RunFiles
+    from server_app.methods import server_method
+    from server_app.run import run
+
+    config, files = make_config({**settings, "tensorboard": "false", "out": str(folder)}), RunFiles(folder)
+    config = server_method(config).lay_out(config, files, False)
+    place = Simulation(files.sites)
+    measuring = [client_method(config).load_data(simulated_site(place, n), config).measuring for n in range(len(SITES))]
+    grid = SimulatedSites(len(SITES))
+    run(grid, config, files, place, lambda record: None)
+    return {
+        (sent.round, f"site-{sent.site}"): (read_metrics(sent.reply.content), measuring[sent.site])
+        for sent in grid.trained()
+        if sent.reply is not None
+    }
+
+
+def _as_it_leaves(metrics: Metrics, measuring: int, state: Path, number: int) -> float:
+    """The validation accuracy as an institution reports it: on the grid that its nodes support, by its own secret."""
+    from common.methods.graph_common import GRAPH_METRICS
+
+    (run,) = (state / "runs").iterdir()
+    told = {name: value for name, value in metrics.items() if name != "site"}
+    sizes = {"samples": int(scalar(metrics, "samples")), "held-out": measuring}
+    generator = secret_generator(state, f"{run.name}/{number}/scalars")
+    return scalar(coarse_scalars(told, GRAPH_METRICS, sizes, generator), "validation-accuracy")
+
+
+@pytest.mark.usefixtures("flower_task")
 def test_three_sites_over_grpc_score_like_the_simulation(code: Path, tmp_path: Path) -> None:
     from common.config import make_config
     from fedlpa.simulate import simulate
@@ -83,8 +124,14 @@ def test_three_sites_over_grpc_score_like_the_simulation(code: Path, tmp_path: P
     assert told.returncode == 0, told.stdout + told.stderr + federation.told("server")
 
     there, here = rounds_of(tmp_path / "out"), rounds_of(simulated)
+    exact = _exact_answers({**given, "clients": str(len(SITES))}, tmp_path / "exact")
     for a, b in zip(there, here, strict=True):
-        assert a["scores"]["validation"] == pytest.approx(b["scores"]["validation"], abs=0.02)
+        answers = {site: exact[a["round"], site] for site in SITES}
+        weights = [scalar(metrics, "samples") for metrics, _ in answers.values()]
+        plain = [scalar(metrics, "validation-accuracy") for metrics, _ in answers.values()]
+        assert np.average(plain, weights=weights) == pytest.approx(b["scores"]["validation"])
+        coarse = [_as_it_leaves(*answer, federation.state(site), a["round"]) for site, answer in answers.items()]
+        assert a["scores"]["validation"] == pytest.approx(np.average(coarse, weights=weights), abs=0.02)
     for site in SITES:
         found = _seen_accuracy(federation.state(site) / "predictions.parquet", simulated / "sites" / site / "truth.npz")
         assert found == pytest.approx(final["by_site"][site]["seen"], abs=0.02)
